@@ -1,0 +1,1 @@
+"""The REST doors. Only here is HTTP known."""

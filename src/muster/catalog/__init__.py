@@ -1,0 +1,1 @@
+"""What lies in the lake: datasets, batches, files."""

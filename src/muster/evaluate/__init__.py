@@ -1,0 +1,1 @@
+"""Stage three: profiles and definitions become memberships."""

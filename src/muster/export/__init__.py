@@ -1,0 +1,1 @@
+"""Stage four: memberships become files, in datasets and at destinations."""

@@ -1,0 +1,1 @@
+"""Stage one: bytes become checked XDM rows in a batch."""

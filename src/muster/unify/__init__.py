@@ -1,0 +1,1 @@
+"""Stage two: rows and identities become one profile per person."""
