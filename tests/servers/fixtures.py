@@ -61,7 +61,7 @@ def _required(server: AbstractContextManager[Server]) -> Iterator[Server]:
         try:
             running = stack.enter_context(server)
         except ServerMissing as missing:
-            if os.environ.get("CI") == "true":
-                pytest.fail(str(missing), pytrace=False)
-            pytest.skip(str(missing))
+            in_ci = os.environ.get("CI") == "true"
+            outcome = pytest.fail.Exception if in_ci else pytest.skip.Exception
+            raise outcome(str(missing), pytrace=False) from None
         yield running
