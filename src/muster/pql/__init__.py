@@ -1,0 +1,58 @@
+"""The audience language: one question, asked of one profile, answered yes or no.
+
+A query passes through these stages; each is usable alone, and none imports anything else of the project.
+
+    text ── parse ──┐
+                    ├─► syntax tree ── bind ─► bound query ─┬─► interpret.matches    one profile, the judge
+    JSON ─ read_json ┘   │                    (types, names, └─► plan ─► atoms ─► emit.duckdb    columns
+                         └─ print_text,        errors)
+                            write_json
+
+What is wrong with a query comes as `PqlErrors`: all problems, each with a code, a place and, if there is one, a hint.
+"""
+
+from muster.pql.bind import bind
+from muster.pql.bound import BoundQuery
+from muster.pql.errors import PqlError, PqlErrors
+from muster.pql.interpret import matches
+from muster.pql.json_form import read_json, write_json
+from muster.pql.parser import parse
+from muster.pql.printer import print_text
+from muster.pql.types import (
+    ANY,
+    BOOLEAN,
+    DATE,
+    DATETIME,
+    INTEGER,
+    NUMBER,
+    STRING,
+    ArrayType,
+    MapType,
+    ObjectType,
+    ReferenceType,
+    Type,
+)
+
+__all__ = [
+    "ANY",
+    "BOOLEAN",
+    "DATE",
+    "DATETIME",
+    "INTEGER",
+    "NUMBER",
+    "STRING",
+    "ArrayType",
+    "BoundQuery",
+    "MapType",
+    "ObjectType",
+    "PqlError",
+    "PqlErrors",
+    "ReferenceType",
+    "Type",
+    "bind",
+    "matches",
+    "parse",
+    "print_text",
+    "read_json",
+    "write_json",
+]

@@ -1,0 +1,685 @@
+"""The bound tree: what a query means, once types and names are known.
+
+It is a small language with explicit variables. Element scopes, `this`, `^`, lambdas and clauses have all become
+variables with numbers of their own; method families have become a few primitives; conversions and tests are explicit:
+a *test* is true or false for any data, every other expression may be missing. So the stages behind need no rules
+about scopes, lifting or missing values beyond those written at the nodes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal, TypeVar
+
+from muster.pql.types import (
+    ANY,
+    BOOLEAN,
+    DATE,
+    DATETIME,
+    INTEGER,
+    NUMBER,
+    STRING,
+    ArrayType,
+    ObjectType,
+    ReferenceType,
+    Type,
+)
+
+Scalar = str | int | float | bool | date | datetime
+Kind = Literal["text", "number", "boolean", "instant", "object"]
+Operator = Literal["=", "!=", "<", "<=", ">", ">="]
+
+FLIPPED: Mapping[Operator, Operator] = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+PROFILE_ID = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An expression with a type."""
+
+    @property
+    def type(self) -> Type:
+        """What the expression gives when it is not missing."""
+        return BOOLEAN
+
+
+@dataclass(frozen=True, slots=True)
+class Test(Bound):
+    """A boolean expression that is never missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Typed(Bound):
+    """An expression whose type is written beside it."""
+
+    of: Type
+
+    @property
+    def type(self) -> Type:
+        return self.of
+
+
+# --- leaves
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Typed):
+    """A literal. A `datetime` is aware, UTC, whole milliseconds."""
+
+    value: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Missing(Typed):
+    """Never has a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable(Typed):
+    """Number 0 is the profile; every binder has a number of its own."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moment(Typed):
+    """`now`, `today`, `yesterday`, `tomorrow`, `currentYear`, `currentMonth` or `currentDayOfMonth`."""
+
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodEdge(Bound):
+    """First moment of a calendar period, or the first moment after it."""
+
+    which: str
+    unit: str
+    edge: Literal["start", "end"]
+
+    @property
+    def type(self) -> Type:
+        return DATETIME
+
+
+@dataclass(frozen=True, slots=True)
+class InSegment(Test):
+    """Membership in another definition."""
+
+    segment_id: str
+
+
+# --- reaching values
+
+
+@dataclass(frozen=True, slots=True)
+class Member(Typed):
+    """A field of an object."""
+
+    object: Bound
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Typed):
+    """The value of a key of a map."""
+
+    map: Bound
+    key: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Follow(Typed):
+    """The item of an entity that a reference points to."""
+
+    reference: Bound
+    entity: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf(Typed):
+    """An array literal; missing items are left out."""
+
+    items: tuple[Bound, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record(Typed):
+    """An object literal; missing values are left out."""
+
+    entries: tuple[tuple[str, Bound], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lift(Typed):
+    """`body` for every element, arrays joined, missing ones dropped; missing when nothing is reached."""
+
+    source: Bound
+    variable: Variable
+    body: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class MapOver(Typed):
+    """As `Lift`, but an empty array when nothing is reached."""
+
+    source: Bound
+    variable: Variable
+    body: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Where(Bound):
+    """The elements for which `test` holds; of a missing array, none."""
+
+    source: Bound
+    variable: Variable
+    test: Bound
+
+    @property
+    def type(self) -> Type:
+        return self.source.type if self.source.type != ANY else ArrayType(ANY)
+
+
+@dataclass(frozen=True, slots=True)
+class Let(Bound):
+    variable: Variable
+    value: Bound
+    body: Bound
+
+    @property
+    def type(self) -> Type:
+        return self.body.type
+
+
+@dataclass(frozen=True, slots=True)
+class Choose(Typed):
+    test: Bound
+    then: Bound
+    otherwise: Bound
+
+
+# --- tests
+
+
+@dataclass(frozen=True, slots=True)
+class IsTrue(Test):
+    """A stored truth value is present and true."""
+
+    value: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Present(Test):
+    """The value is not missing."""
+
+    value: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class NonEmpty(Test):
+    """The array has an element."""
+
+    value: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Test):
+    operand: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class And(Test):
+    operands: tuple[Bound, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or(Test):
+    operands: tuple[Bound, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf(Test):
+    """`test` holds for some element; false for a missing array."""
+
+    source: Bound
+    variable: Variable
+    test: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Compare(Test):
+    """Both sides are present and compare; conversions are done already."""
+
+    operator: Operator
+    left: Bound
+    right: Bound
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class SameElements(Test):
+    """Two arrays hold the same elements equally often; `converted` maps an element of the right one.
+
+    False, negated or not, when an array is missing or an element cannot be converted.
+    """
+
+    left: Bound
+    right: Bound
+    variable: Variable
+    converted: Bound
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TextTest(Test):
+    """Both texts are present and `subject` starts with, ends with, contains or is like `argument`."""
+
+    function: Literal["startsWith", "endsWith", "contains", "like"]
+    subject: Bound
+    argument: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class RegexTest(Test):
+    """The pattern is found in the text."""
+
+    subject: Bound
+    pattern: str
+
+
+# --- computed values
+
+
+@dataclass(frozen=True, slots=True)
+class Convert(Typed):
+    """The value as text, number, truth value or instant; missing when that cannot be."""
+
+    value: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Fold(Bound):
+    """Text in lower case, code point by code point."""
+
+    value: Bound
+
+    @property
+    def type(self) -> Type:
+        return STRING
+
+
+@dataclass(frozen=True, slots=True)
+class RegexGroup(Bound):
+    subject: Bound
+    pattern: str
+    group: int
+
+    @property
+    def type(self) -> Type:
+        return STRING
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic(Typed):
+    operator: Literal["+", "-", "*", "/", "%"]
+    left: Bound
+    right: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Negate(Typed):
+    value: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Shift(Bound):
+    """An instant moved by calendar or fixed units; `amount` may be negative."""
+
+    value: Bound
+    amount: int
+    unit: str
+
+    @property
+    def type(self) -> Type:
+        return DATETIME
+
+
+@dataclass(frozen=True, slots=True)
+class DatePart(Bound):
+    part: Literal["year", "month", "day"]
+    value: Bound
+
+    @property
+    def type(self) -> Type:
+        return INTEGER
+
+
+@dataclass(frozen=True, slots=True)
+class MakeDate(Bound):
+    """A day; missing when there is no such day."""
+
+    year: Bound
+    month: Bound
+    day: Bound
+
+    @property
+    def type(self) -> Type:
+        return DATE
+
+
+# --- arrays and maps as wholes
+
+
+@dataclass(frozen=True, slots=True)
+class Count(Bound):
+    """Elements of an array, entries of a map; 0 for a missing one."""
+
+    value: Bound
+
+    @property
+    def type(self) -> Type:
+        return INTEGER
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate(Typed):
+    """Over the numbers of an array, inner arrays flattened."""
+
+    function: Literal["sum", "average", "min", "max"]
+    array: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct(Typed):
+    array: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Head(Typed):
+    array: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Top(Typed):
+    """The `amount` elements with the highest or lowest keys, in that order; ties in array order."""
+
+    array: Bound
+    variable: Variable
+    key: Bound
+    amount: int
+    highest: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GroupBy(Typed):
+    array: Bound
+    variable: Variable
+    key: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Keys(Typed):
+    map: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Values(Typed):
+    map: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class PairsOver(Typed):
+    """`body` for every entry of a map, as `MapOver`."""
+
+    map: Bound
+    key_variable: Variable
+    value_variable: Variable
+    body: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class MapEntries(Typed):
+    """A map of the new keys and values of every entry; the last of equal keys wins."""
+
+    map: Bound
+    key_variable: Variable
+    value_variable: Variable
+    key: Bound
+    value: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceStep(Test):
+    """An element that satisfies `test`, which sees it and those of earlier steps; `count` of them."""
+
+    variable: Variable
+    time: Bound
+    test: Bound
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence(Test):
+    """Elements can be assigned to the steps, each strictly later than the one before."""
+
+    array: Bound
+    steps: tuple[SequenceStep, ...]
+
+
+TRUE = Constant(BOOLEAN, True)
+FALSE = Constant(BOOLEAN, False)
+
+_BINDERS = ("variable", "key_variable", "value_variable")
+# Types that the key of a node needs: elsewhere the parts decide.
+_TYPED_KEYS = ("Constant", "Convert", "Missing")
+
+B = TypeVar("B", bound=Bound)
+
+_FIELDS: dict[type[Any], tuple[str, ...]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class BoundQuery:
+    """A checked query: one test with the profile as its only free variable (number 0)."""
+
+    condition: Bound
+    schema: ObjectType
+    entities: Mapping[str, ObjectType]
+
+
+def is_test(node: Bound) -> bool:
+    """Whether the expression is true or false for any data."""
+    if isinstance(node, Choose):
+        return node.type == BOOLEAN and is_test(node.then) and is_test(node.otherwise)
+    if isinstance(node, Let):
+        return is_test(node.body)
+    return isinstance(node, Test) or (isinstance(node, Constant) and node.of == BOOLEAN)
+
+
+def literal(value: Scalar) -> Constant:
+    """A constant with the type of its Python value."""
+    match value:
+        case bool():
+            return Constant(BOOLEAN, value)
+        case str():
+            return Constant(STRING, value)
+        case int():
+            return Constant(INTEGER, value)
+        case float():
+            return Constant(NUMBER, value)
+        case datetime():
+            return Constant(DATETIME, value)
+    return Constant(DATE, value)
+
+
+def conjunction(*operands: Bound) -> Bound:
+    """`and` of tests, flat, without those that are always true."""
+    return _join(And, operands, TRUE, FALSE)
+
+
+def disjunction(*operands: Bound) -> Bound:
+    """`or` of tests, flat, without those that are always false."""
+    return _join(Or, operands, FALSE, TRUE)
+
+
+def _join(kind: type[And] | type[Or], operands: tuple[Bound, ...], unit: Constant, zero: Constant) -> Bound:
+    flat: list[Bound] = []
+    for operand in operands:
+        flat.extend(operand.operands if isinstance(operand, kind) else (operand,))
+    kept = list(dict.fromkeys(operand for operand in flat if operand != unit))
+    if zero in kept:
+        return zero
+    if not kept:
+        return unit
+    return kept[0] if len(kept) == 1 else kind(tuple(kept))
+
+
+def negation(operand: Bound) -> Bound:
+    """`not` of a test; two of them cancel."""
+    if isinstance(operand, Not):
+        return operand.operand
+    if isinstance(operand, Constant):
+        return FALSE if operand.value else TRUE
+    return Not(operand)
+
+
+# --- walking
+
+
+def _fields(kind: type[Any]) -> tuple[str, ...]:
+    names = _FIELDS.get(kind)
+    if names is None:
+        names = _FIELDS[kind] = tuple(field.name for field in dataclasses.fields(kind))
+    return names
+
+
+def _inner(value: Any) -> Iterator[Bound]:
+    if isinstance(value, Bound):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _inner(item)
+
+
+def children(node: Bound) -> Iterator[Bound]:
+    """The direct parts of a node, binders left out."""
+    for name in _fields(type(node)):
+        if name not in _BINDERS:
+            yield from _inner(getattr(node, name))
+
+
+def walk(node: Bound) -> Iterator[Bound]:
+    """The node and all parts of it."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def binders(node: Bound) -> tuple[Variable, ...]:
+    """The variables that a node binds for its parts."""
+    return tuple(getattr(node, name) for name in _fields(type(node)) if name in _BINDERS)
+
+
+def rebuild(node: B, change: Callable[[Bound], Bound]) -> B:
+    """The node with every direct part changed; itself when nothing changed."""
+    changes: dict[str, Any] = {}
+    for name in _fields(type(node)):
+        if name in _BINDERS:
+            continue
+        old = getattr(node, name)
+        new = _rebuild_value(old, change)
+        if new is not old:
+            changes[name] = new
+    return dataclasses.replace(node, **changes) if changes else node
+
+
+def _rebuild_value(value: Any, change: Callable[[Bound], Bound]) -> Any:
+    if isinstance(value, Bound):
+        return change(value)
+    if isinstance(value, tuple):
+        items = tuple(_rebuild_value(item, change) for item in value)
+        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+    return value
+
+
+def free_variables(node: Bound) -> frozenset[int]:
+    """Numbers of the variables that the expression reads and does not bind."""
+    if isinstance(node, Variable):
+        return frozenset((node.id,))
+    found = frozenset[int]().union(*(free_variables(child) for child in children(node)))
+    bound = {variable.id for variable in binders(node)}
+    if isinstance(node, Sequence):
+        bound = {step.variable.id for step in node.steps}
+    return found - bound
+
+
+def substitute(node: Bound, replacements: Mapping[int, Bound]) -> Bound:
+    """The expression with variables replaced. Numbers of binders must differ from those free in replacements."""
+    if isinstance(node, Variable):
+        return replacements.get(node.id, node)
+    return rebuild(node, lambda child: substitute(child, replacements))
+
+
+def rename_binders(node: Bound, fresh: Callable[[], int]) -> Bound:
+    """An equal expression whose binders have new numbers, so that a copy of it can stand inside the original."""
+    renamed: dict[int, int] = {}
+    for part in walk(node):
+        for variable in binders(part):
+            renamed.setdefault(variable.id, fresh())
+
+    def change(part: Bound) -> Bound:
+        if isinstance(part, Variable):
+            return dataclasses.replace(part, id=renamed.get(part.id, part.id))
+        copy = rebuild(part, change)
+        new = {
+            name: dataclasses.replace(old, id=renamed[old.id])
+            for name in _fields(type(part))
+            if name in _BINDERS
+            for old in (getattr(part, name),)
+        }
+        return dataclasses.replace(copy, **new) if new else copy
+
+    return change(node) if renamed else node
+
+
+def fingerprint(node: Bound, names: Mapping[int, str] | None = None) -> str:
+    """A text that is equal for expressions that differ only in the numbers of their variables."""
+    return _print(node, dict(names) if names is not None else {PROFILE_ID: "profile"})
+
+
+def _print(node: Bound, names: dict[int, str]) -> str:
+    if isinstance(node, Variable):
+        return names.get(node.id, f"free{node.id}")
+    bound = binders(node)
+    if isinstance(node, Sequence):
+        bound = tuple(step.variable for step in node.steps)
+    if bound and not isinstance(node, SequenceStep):
+        names = names | {variable.id: f"v{len(names) + index}" for index, variable in enumerate(bound)}
+    kind = type(node).__name__
+    parts = [kind]
+    for name in _fields(type(node)):
+        value = getattr(node, name)
+        if name in _BINDERS or (name == "of" and kind not in _TYPED_KEYS):
+            continue
+        parts.append(_print_value(value, names))
+    return f"({' '.join(parts)})"
+
+
+def _print_value(value: Any, names: dict[int, str]) -> str:
+    if isinstance(value, Bound):
+        return _print(value, names)
+    if isinstance(value, tuple):
+        return f"[{' '.join(_print_value(item, names) for item in value)}]"
+    if isinstance(value, Type):
+        return value.name if hasattr(value, "name") else type(value).__name__
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return repr(value)
+
+
+def entity_of(type_: Type) -> str | None:
+    """The entity that a reference type points to."""
+    return type_.entity if isinstance(type_, ReferenceType) else None

@@ -1,0 +1,554 @@
+"""Tokens → syntax tree: recursive descent with one precedence climber for the binary operators.
+
+Syntax errors end the reading, so there is one at a time; everything else is found by `bind`, all together.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import Literal, TypeVar, cast
+
+from muster.pql import syntax
+from muster.pql.errors import Place, PqlError, PqlErrors
+from muster.pql.lexer import Token, tokenize
+from muster.pql.syntax import COMPARISONS, DEPTH_MAX, MOMENTS, QUANTIFIERS, UNIT_WORDS, Expr
+
+# Two hundred levels of a query are about two thousand frames in the deepest stage. Frames of Python functions live on
+# the heap, so a higher bound costs nothing until it is used.
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 12_000))
+
+_OR, _AND, _NOT, _RELATION, _SUM, _PRODUCT = range(1, 7)
+_BINARY = {
+    **dict.fromkeys(COMPARISONS, _RELATION),
+    **dict.fromkeys(("in", "notin", "like", "matches", "occurs", "not"), _RELATION),
+    **dict.fromkeys("+-", _SUM),
+    **dict.fromkeys("*/%", _PRODUCT),
+    "or": _OR,
+    "and": _AND,
+}
+_OPERAND_KINDS = ("name", "quoted", "string", "integer", "double", "parameter")
+_OVER_STOPS = frozenset((",", ")", "]", "}", ":", "and", "or", "not", "where", "in", *COMPARISONS))
+
+T = TypeVar("T")
+
+
+def parse(text: str) -> syntax.Query:
+    """Read a query in text form.
+
+    Raises:
+        PqlErrors: One error, `SYNTAX` or `BAD_VALUE`, with line and column.
+    """
+    return _Parser(tokenize(text)).query()
+
+
+def flat_logic(operator: Literal["and", "or"], operands: Iterable[Expr], place: Place, start: Place) -> Expr:
+    """`and` or `or` of operands; those of the same operator are taken apart, since it is associative."""
+    flat: list[Expr] = []
+    for operand in operands:
+        if isinstance(operand, syntax.Logic) and operand.operator == operator:
+            flat.extend(operand.operands)
+        else:
+            flat.append(operand)
+    return syntax.Logic(operator, tuple(flat), place=place, start=start)
+
+
+class _Parser:
+    def __init__(self, tokens: list[Token]) -> None:
+        self._tokens = tokens
+        self._at = 0
+        self._depth = 0
+
+    # --- tokens
+
+    def _peek(self, ahead: int = 0) -> Token:
+        return self._tokens[min(self._at + ahead, len(self._tokens) - 1)]
+
+    def _next(self) -> Token:
+        token = self._peek()
+        if token.kind in ("end", "bad"):
+            raise self._error(token, ())
+        self._at += 1
+        return token
+
+    def _is(self, text: str, ahead: int = 0) -> bool:
+        token = self._peek(ahead)
+        return token.kind in ("operator", "word") and token.text == text
+
+    def _is_soft(self, word: str, ahead: int = 0) -> bool:
+        """Whether a word that is special only in its place stands here."""
+        token = self._peek(ahead)
+        return token.kind in ("name", "word") and token.text.lower() == word
+
+    def _is_name(self, ahead: int = 0) -> bool:
+        return self._peek(ahead).kind in ("name", "quoted")
+
+    def _accept(self, text: str) -> Token | None:
+        return self._next() if self._is(text) else None
+
+    def _expect(self, text: str) -> Token:
+        if not self._is(text):
+            raise self._error(self._peek(), (text,))
+        return self._next()
+
+    def _error(self, token: Token, expected: tuple[str, ...], message: str = "", hint: str = "") -> PqlErrors:
+        if token.error is not None:
+            return PqlErrors([token.error])
+        found = "end of the query" if token.kind == "end" else token.text
+        suggestion = hint or None
+        if token.kind == "word" and token.text == "null" and not hint:
+            suggestion = "isNull()"
+        elif token.kind == "word" and expected == ("name",) and not hint:
+            suggestion = f"`{token.value}`"
+        wanted = " or ".join(expected)
+        text = message or (f"{wanted} expected, {found} found" if wanted else f"{found} does not fit here")
+        return PqlErrors(
+            [PqlError.at(token.place, "SYNTAX", text, expected=expected, found=found, suggestion=suggestion)]
+        )
+
+    def _name(self) -> Token:
+        if not self._is_name():
+            raise self._error(self._peek(), ("name",))
+        return self._next()
+
+    def _nested(self, read: Callable[[], T], levels: int = 1) -> T:
+        self._depth += levels
+        self._check_depth(self._depth)
+        result = read()
+        self._depth -= levels
+        return result
+
+    def _check_depth(self, depth: int) -> None:
+        if depth > DEPTH_MAX:
+            raise self._error(self._peek(), (), f"the query is nested deeper than {DEPTH_MAX} levels")
+
+    # --- query and lambda
+
+    def query(self) -> syntax.Query:
+        result = self._lambda() if self._at_lambda() else self._expr()
+        if self._peek().kind != "end":
+            raise self._error(self._peek(), ("end of the query",))
+        return result
+
+    def _at_lambda(self) -> bool:
+        if self._is_name():
+            return self._is("=>", 1)
+        if not self._is("("):
+            return False
+        ahead = 1
+        while self._is_name(ahead) and self._is(",", ahead + 1):
+            ahead += 2
+        if self._is_name(ahead):
+            ahead += 1
+        return self._is(")", ahead) and self._is("=>", ahead + 1)
+
+    def _lambda(self) -> syntax.Lambda:
+        start = self._peek().place
+        names: list[str] = []
+        if self._accept("("):
+            while not self._is(")"):
+                names.append(str(self._name().value))
+                if not self._accept(","):
+                    break
+            self._expect(")")
+        else:
+            names.append(str(self._name().value))
+        self._expect("=>")
+        return syntax.Lambda(tuple(names), self._expr(), place=start, start=start)
+
+    # --- operators
+
+    def _expr(self) -> Expr:
+        return self._nested(lambda: self._binary(_OR))
+
+    def _binary(self, lowest: int) -> Expr:
+        left = self._prefix(lowest)
+        related, length = False, 0
+        while True:
+            token = self._peek()
+            if token.kind == "name" and token.text.lower() == "matches":
+                word = "matches"
+            elif token.kind in ("operator", "word"):
+                word = token.text
+            else:
+                return left
+            strength = _BINARY.get(word)
+            if strength is None or strength < lowest or (word == "not" and not self._is("in", 1)):
+                return left
+            if strength == _RELATION and related:
+                raise self._error(token, ("and", "or"), "comparisons do not chain; join them with and")
+            related = strength == _RELATION
+            length += 1
+            self._check_depth(self._depth + (length if strength > _RELATION else 0))
+            left = self._continue(left, word, strength)
+
+    def _prefix(self, lowest: int) -> Expr:
+        token = self._peek()
+        if token.kind in ("word", "operator") and token.text in ("not", "!") and lowest <= _NOT:
+            self._next()
+            operand = self._nested(lambda: self._binary(_NOT))
+            return syntax.Not(operand, place=token.place, start=token.place)
+        return self._unary()
+
+    def _continue(self, left: Expr, word: str, strength: int) -> Expr:
+        token = self._next()
+        place, start = token.place, left.start
+        if strength in (_OR, _AND):
+            operator = cast(Literal["and", "or"], word)
+            operands = [left, self._nested(lambda: self._binary(strength + 1))]
+            while self._accept(word):
+                operands.append(self._nested(lambda: self._binary(strength + 1)))
+            return flat_logic(operator, operands, place, start)
+        if word == "occurs":
+            return syntax.Occurs(left, self._when(), place=place, start=start)
+        if word == "not":
+            self._expect("in")
+        if word in ("not", "notin"):
+            word = "notIn"
+        right = self._nested(lambda: self._binary(strength + 1))
+        if word == "matches":
+            return syntax.Call(left, "matches", (right,), place=place, start=start)
+        return syntax.Binary(word, left, right, place=place, start=start)
+
+    def _unary(self) -> Expr:
+        token = self._peek()
+        if self._accept("-"):
+            operand = self._nested(self._unary)
+            return syntax.Negative(operand, place=token.place, start=token.place)
+        return self._postfix()
+
+    # --- paths, methods, filters
+
+    def _postfix(self) -> Expr:
+        result = self._primary()
+        length = 0
+        while True:
+            length += 1
+            self._check_depth(self._depth + length // 2)
+            if self._accept("."):
+                result = self._member(result)
+            elif self._accept("["):
+                condition = self._expr()
+                self._expect("]")
+                result = syntax.Filter(result, condition, place=result.place, start=result.start)
+            else:
+                return result
+
+    def _member(self, base: Expr) -> Expr:
+        if self._is("exists") and self._is("(", 1):
+            name = self._next()
+            return self._call(base, "exists", name.place)
+        name = self._name()
+        if self._is("("):
+            return self._call(base, str(name.value), name.place)
+        return syntax.Field(base, str(name.value), place=name.place, start=base.start)
+
+    def _call(self, receiver: Expr | None, name: str, place: Place) -> Expr:
+        self._expect("(")
+        arguments: list[Expr | syntax.Lambda] = []
+        if not self._is(")"):
+            arguments.append(self._argument())
+            while self._accept(","):
+                arguments.append(self._argument())
+        self._expect(")")
+        start = place if receiver is None else receiver.start
+        return syntax.Call(receiver, name, tuple(arguments), place=place, start=start)
+
+    def _argument(self) -> Expr | syntax.Lambda:
+        return self._nested(self._lambda) if self._at_lambda() else self._expr()
+
+    # --- primaries
+
+    def _primary(self) -> Expr:
+        token = self._peek()
+        match token.kind:
+            case "string" | "integer" | "double":
+                self._next()
+                return syntax.Literal(token.kind, token.value, place=token.place, start=token.place)
+            case "parameter":
+                self._next()
+                return syntax.Parameter(int(token.value), place=token.place, start=token.place)
+            case "name" | "quoted":
+                return self._named(token)
+            case "word":
+                return self._worded(token)
+            case "operator":
+                return self._bracketed(token)
+        raise self._error(token, ("expression",))
+
+    def _bracketed(self, token: Token) -> Expr:
+        if self._accept("("):
+            inner = self._expr()
+            self._expect(")")
+            return inner
+        if self._accept("["):
+            items: list[Expr] = []
+            if not self._is("]"):
+                items.append(self._expr())
+                while self._accept(","):
+                    items.append(self._expr())
+            self._expect("]")
+            return syntax.ArrayLiteral(tuple(items), place=token.place, start=token.place)
+        if self._accept("{"):
+            return self._object(token.place)
+        if self._is("^"):
+            up = 0
+            while self._accept("^"):
+                up += 1
+            self._accept(".")
+            name = self._name()
+            scope = syntax.ScopeReference(up, place=token.place, start=token.place)
+            return syntax.Field(scope, str(name.value), place=name.place, start=token.place)
+        raise self._error(token, ("expression",))
+
+    def _object(self, place: Place) -> Expr:
+        entries: list[tuple[str, Expr]] = []
+        while not self._is("}") or entries:
+            key = self._peek()
+            if key.kind != "string":
+                raise self._error(key, ("text",))
+            self._next()
+            self._expect(":")
+            entries.append((str(key.value), self._expr()))
+            if not self._accept(","):
+                break
+        self._expect("}")
+        return syntax.ObjectLiteral(tuple(entries), place=place, start=place)
+
+    def _worded(self, token: Token) -> Expr:
+        place, word = token.place, token.text
+        if word in ("true", "false"):
+            self._next()
+            return syntax.Literal("boolean", word == "true", place=place, start=place)
+        if word in MOMENTS:
+            self._next()
+            return syntax.Moment(word, place=place, start=place)
+        if word == "this":
+            self._next()
+            return syntax.ScopeReference(0, place=place, start=place)
+        if word == "if":
+            return self._if()
+        if word == "let":
+            return self._let()
+        if word == "select":
+            self._next()
+            return syntax.Select(self._clauses(), place=place, start=place)
+        if word in ("exists", "forall"):
+            return self._quantified()
+        raise self._error(token, ("expression",), hint="isNull()" if word == "null" else f"`{token.value}`")
+
+    def _if(self) -> Expr:
+        place = self._next().place
+        self._expect("(")
+        test = self._expr()
+        self._expect(",")
+        then = self._expr()
+        self._expect(",")
+        otherwise = self._expr()
+        self._expect(")")
+        return syntax.If(test, then, otherwise, place=place, start=place)
+
+    def _let(self) -> Expr:
+        place = self._next().place
+        name = self._name()
+        self._expect("=")
+        value = self._nested(lambda: self._binary(_SUM))
+        self._expect("in")
+        return syntax.Let(str(name.value), value, self._expr(), place=place, start=place)
+
+    def _named(self, token: Token) -> Expr:
+        if token.kind == "name":
+            lower = token.text.lower()
+            if lower in ("some", "all", "none", "one") and self._is_name(1) and self._is("from", 2):
+                return self._quantified()
+            if token.text in syntax.AGGREGATES and self._at_aggregate():
+                return self._aggregate()
+            if lower == "chain" and self._is("(", 1):
+                return self._chain()
+        self._next()
+        if self._is("("):
+            return self._call(None, str(token.value), token.place)
+        return syntax.Name(str(token.value), place=token.place, start=token.place)
+
+    # --- variables over arrays
+
+    def _quantified(self) -> Expr:
+        token = self._next()
+        quantifier = cast(Literal["some", "all", "none", "one"], QUANTIFIERS[token.text.lower()])
+        return syntax.Quantified(quantifier, self._clauses(), place=token.place, start=token.place)
+
+    def _clauses(self) -> tuple[syntax.Clause, ...]:
+        clauses = [self._clause()]
+        while self._is(",") and self._is_name(1) and self._is("from", 2):
+            self._next()
+            clauses.append(self._clause())
+        return tuple(clauses)
+
+    def _clause(self) -> syntax.Clause:
+        name = self._name()
+        self._expect("from")
+        source = self._nested(self._postfix)
+        condition: Expr | None = None
+        if self._accept("where") or self._accept(":"):
+            condition = self._expr()
+        return syntax.Clause(str(name.value), source, condition, place=name.place, start=name.place)
+
+    def _at_aggregate(self) -> bool:
+        """Whether `sum`, `count` … here begins an aggregate and is not a field of that name."""
+        following = self._peek(1)
+        if following.kind in _OPERAND_KINDS:
+            if following.text.lower() != "matches" or following.kind != "name":
+                return True
+            return self._is(".", 2) or self._is("over", 2) or self._is("from", 2)
+        if following.kind == "word":
+            return following.text in ("this", "if", *MOMENTS)
+        return following.text in ("^", "(", "-", "[") and self._sees_over()
+
+    def _sees_over(self) -> bool:
+        depth = 0
+        for token in self._tokens[self._at + 1 :]:
+            text = token.text if token.kind in ("operator", "word") else ""
+            if depth == 0 and text == "over":
+                return True
+            if depth == 0 and text in _OVER_STOPS:
+                return False
+            depth += (text in ("(", "[", "{")) - (text in (")", "]", "}"))
+        return False
+
+    def _aggregate(self) -> Expr:
+        token = self._next()
+        if self._is_name() and self._is("from", 1):
+            clause = self._clause()
+            return syntax.Aggregate(token.text, None, (clause,), place=token.place, start=token.place)
+        value = self._nested(lambda: self._binary(_SUM))
+        self._expect("over")
+        return syntax.Aggregate(token.text, value, self._clauses(), place=token.place, start=token.place)
+
+    # --- time
+
+    def _when(self) -> syntax.When:
+        token = self._peek()
+        place = token.place
+        if token.kind == "operator" and token.text in COMPARISONS:
+            self._next()
+            return self._distance(token.text, place)
+        for direction in ("before", "after", "from"):
+            if self._accept(direction):
+                return syntax.Side(direction, self._anchor(), place=place, start=place)
+        if self._accept("between"):
+            lower = self._anchor()
+            self._expect("and")
+            return syntax.Between(lower, self._anchor(), place=place, start=place)
+        if self._is_soft("on") and self._starts_anchor(self._peek(1)):
+            self._next()
+        return syntax.During(self._anchor(), place=place, start=place)
+
+    def _distance(self, comparison: str, place: Place) -> syntax.When:
+        amount = self._peek()
+        if amount.kind != "integer":
+            raise self._error(amount, ("whole number",))
+        self._next()
+        unit = self._unit()
+        direction = self._peek()
+        if direction.kind != "word" or direction.text not in ("before", "after", "from"):
+            raise self._error(direction, ("before", "after", "from"))
+        self._next()
+        anchor = self._anchor()
+        value = int(amount.value)
+        return syntax.Distance(comparison, value, unit, direction.text, anchor, place=place, start=place)
+
+    def _unit(self) -> str:
+        token = self._peek()
+        if token.kind != "word" or token.text not in UNIT_WORDS:
+            raise self._error(token, ("unit of time",))
+        self._next()
+        return UNIT_WORDS[token.text]
+
+    @staticmethod
+    def _starts_anchor(token: Token) -> bool:
+        if token.kind in ("name", "quoted", "parameter"):
+            return True
+        if token.kind == "word":
+            return token.text in ("this", "last", "next", "if", *MOMENTS)
+        return token.text in ("^", "(")
+
+    def _anchor(self) -> syntax.Anchor:
+        token, following = self._peek(), self._peek(1)
+        if token.kind == "word" and token.text in ("this", "last", "next"):
+            if following.kind == "word" and following.text in UNIT_WORDS:
+                self._next()
+                return syntax.Period(token.text, self._unit(), place=token.place, start=token.place)
+            if token.text != "this":
+                self._next()
+                raise self._error(self._peek(), ("unit of time",))
+        return self._nested(self._postfix)
+
+    # --- sequences
+
+    def _chain(self) -> Expr:
+        place = self._next().place
+        self._expect("(")
+        array = self._nested(self._postfix)
+        self._expect(",")
+        time = [self._name()]
+        while self._accept("."):
+            time.append(self._name())
+        self._expect(",")
+        self._expect("[")
+        steps = [self._step()]
+        while self._accept(","):
+            steps.append(self._step())
+        self._expect("]")
+        self._expect(")")
+        return syntax.Chain(
+            array,
+            tuple(str(name.value) for name in time),
+            tuple(steps),
+            tuple(name.place for name in time),
+            place=place,
+            start=place,
+        )
+
+    def _step(self) -> syntax.Step:
+        name = self._name()
+        self._expect(":")
+        what = self._step_part("what")
+        where: list[Expr] = []
+        when: list[syntax.When] = []
+        count: int | None = None
+        while True:
+            if self._is_soft("where"):
+                where.append(self._step_part("where"))
+            elif self._is_soft("when"):
+                self._next()
+                self._expect("(")
+                when.append(self._when())
+                self._expect(")")
+            elif self._is_soft("count") and count is None:
+                count = self._count()
+            else:
+                break
+        return syntax.Step(
+            str(name.value), what, tuple(where), tuple(when), count, place=name.place, start=name.place
+        )
+
+    def _step_part(self, word: str) -> Expr:
+        if not self._is_soft(word):
+            raise self._error(self._peek(), (word.upper(),))
+        self._next()
+        self._expect("(")
+        condition = self._expr()
+        self._expect(")")
+        return condition
+
+    def _count(self) -> int:
+        self._next()
+        self._expect("(")
+        token = self._peek()
+        if token.kind != "integer":
+            raise self._error(token, ("whole number",))
+        if int(token.value) < 1:
+            raise PqlErrors([PqlError.at(token.place, "BAD_VALUE", "COUNT is at least 1", found=token.text)])
+        self._next()
+        self._expect(")")
+        return int(token.value)
