@@ -1,0 +1,165 @@
+"""From the `expression` of a request to a bound query: read it, check it against the union schema, tell all problems."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from muster import pql
+from muster.kernel.errors import Invalid, Problem
+from muster.pql import syntax, types
+from muster.pql.errors import PqlError
+from muster.storage.records import Filter, Query
+from muster.storage.workspace import Workspace
+from muster.xdm.fields import Field, Kind
+from muster.xdm.registry import EVENT_CLASS, PROFILE_CLASS, Registry
+
+TEXT, JSON = "pql/text", "pql/json"
+EVENTS_FIELD = "xEvent"
+"""The array of a person's events, as queries name it."""
+
+_SCALARS: Mapping[Kind, types.Type] = {
+    Kind.STRING: types.STRING,
+    Kind.INTEGER: types.INTEGER,
+    Kind.NUMBER: types.NUMBER,
+    Kind.BOOLEAN: types.BOOLEAN,
+    Kind.DATE: types.DATE,
+    Kind.DATETIME: types.DATETIME,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionProblem(Problem):
+    """A problem inside a query. `details` has `line` and `column`, or a JSON `pointer`, and what would be right."""
+
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def compile_expression(workspace: Workspace, expression: Mapping[str, Any]) -> pql.BoundQuery:
+    """Read and check an expression `{type, format, value}`.
+
+    Unknown fields are let through, as missing values, only while the sandbox has no data model of its own, so that a
+    definition can be made before the first ingestion.
+
+    Raises:
+        Invalid: With every problem; those of the query are `ExpressionProblem`s.
+    """
+    return bind_expression(workspace, read_expression(expression))
+
+
+def read_expression(expression: Any) -> syntax.Query:
+    """The syntax tree of an expression. Raises `Invalid`."""
+    problems = list(_problems_of_form(expression))
+    if problems:
+        raise Invalid(tuple(problems))
+    value: str = expression["value"]
+    # A published sample labels plain text pql/json, so the label alone does not decide.
+    is_json = expression["format"] == JSON and _is_json(value)
+    try:
+        return pql.read_json(value) if is_json else pql.parse(value)
+    except pql.PqlErrors as errors:
+        raise Invalid(tuple(map(_problem, errors.errors))) from errors
+
+
+def bind_expression(workspace: Workspace, tree: syntax.Query) -> pql.BoundQuery:
+    """Check a tree against the sandbox's union schema. Raises `Invalid`."""
+    registry = Registry(workspace)
+    schema = pql_schema(registry.union_fields(PROFILE_CLASS), registry.union_fields(EVENT_CLASS))
+    try:
+        return pql.bind(tree, schema, open_schema=not has_data_model(workspace))
+    except pql.PqlErrors as errors:
+        raise Invalid(tuple(map(_problem, errors.errors))) from errors
+
+
+def has_data_model(workspace: Workspace) -> bool:
+    """Whether the sandbox has a schema that takes part in Profile, or a dataset of the whole profile class."""
+    tagged = Query(filters=[Filter(("meta:immutableTags[]",), "==", ("union",))], limit=0)
+    legacy = Query(filters=[Filter(("schemaRef", "id"), "==", (PROFILE_CLASS,))], limit=0)
+    with workspace.records.read() as tx:
+        return bool(tx.page("schema", tagged).total_count or tx.page("dataset", legacy).total_count)
+
+
+def pql_schema(profile: Field, events: Field) -> types.ObjectType:
+    """The type that queries are bound against: the profile's fields, and its events as the array `xEvent`."""
+    fields = {name: _type(inner) for name, inner in profile.fields.items()}
+    return types.ObjectType({**fields, EVENTS_FIELD: types.ArrayType(_type(events))})
+
+
+def segments_used(tree: syntax.Query) -> tuple[str, ...]:
+    """Ids of the definitions that a query asks about with `inSegment`, each once, in order."""
+    found = (
+        node.arguments[0].value
+        for node in _nodes(tree)
+        if isinstance(node, syntax.Call)
+        and node.receiver is None
+        and node.name == "inSegment"
+        and node.arguments
+        and isinstance(node.arguments[0], syntax.Literal)
+    )
+    return tuple(dict.fromkeys(str(value) for value in found))
+
+
+def _nodes(value: Any) -> Iterator[syntax.Node]:
+    if isinstance(value, syntax.Node):
+        yield value
+        for part in dataclasses.fields(value):
+            yield from _nodes(getattr(value, part.name))
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _nodes(item)
+
+
+def _type(field: Field) -> types.Type:
+    if field.kind in _SCALARS:
+        return _SCALARS[field.kind]
+    if field.kind is Kind.OBJECT:
+        return types.ObjectType({name: _type(inner) for name, inner in field.fields.items()})
+    assert field.item is not None, f"a field of kind {field.kind} has an item"
+    return (
+        types.ArrayType(_type(field.item)) if field.kind is Kind.ARRAY else types.MapType(_type(field.item))
+    )
+
+
+def _problems_of_form(expression: Any) -> Iterator[Problem]:
+    if not isinstance(expression, Mapping):
+        yield Problem("/expression", 'is required: {"type": "PQL", "format": "pql/text", "value": "…"}')
+        return
+    kind = expression.get("type")
+    if not isinstance(kind, str):
+        yield Problem("/expression/type", "is required: PQL")
+    elif kind.upper() != "PQL":
+        yield Problem("/expression/type", f"{kind!r} is not supported; expressions are written in PQL")
+    if expression.get("format") not in (TEXT, JSON):
+        yield Problem("/expression/format", f"{TEXT} or {JSON} is needed, not {expression.get('format')!r}")
+    if not isinstance(expression.get("value"), str):
+        yield Problem(
+            "/expression/value", "is required, as text; for pql/json the tree is written as a string"
+        )
+
+
+def _is_json(value: str) -> bool:
+    try:
+        json.loads(value)
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
+    return True
+
+
+def _problem(error: PqlError) -> ExpressionProblem:
+    where = f"line {error.line}, column {error.column}" if error.pointer is None else error.pointer or "/"
+    message = f"{where}: {error.message}"
+    if error.expected:
+        message += f"; expected {', '.join(error.expected)}"
+    if error.suggestion:
+        message += f"; did you mean {error.suggestion}?"
+    place = (
+        {"line": error.line, "column": error.column} if error.pointer is None else {"pointer": error.pointer}
+    )
+    hints = {"expected": list(error.expected), "found": error.found, "suggestion": error.suggestion}
+    details = {**place, **{name: value for name, value in hints.items() if value}}
+    return ExpressionProblem("/expression/value", message, error.code, details)
