@@ -6,5 +6,9 @@ from muster.api.door import Door
 from muster.api.emulator.routes import door as emulator
 from muster.api.health.routes import door as health
 from muster.api.ims.routes import door as ims
+from muster.api.ups.conversion import door as conversion
+from muster.api.ups.definitions import door as definitions
+from muster.api.ups.merge_policies import door as merge_policies
+from muster.api.ups.segment_jobs import door as segment_jobs
 
-SERVICES: tuple[Door, ...] = (health, ims, emulator)
+SERVICES: tuple[Door, ...] = (health, ims, emulator, merge_policies, definitions, conversion, segment_jobs)
