@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import orjson
 
@@ -27,6 +27,7 @@ KINDS = {
 UNION_SUFFIX = "__union"
 
 _PAGE = 500
+_USERS_MAX = 10_000
 
 
 class Library:
@@ -80,6 +81,27 @@ class Library:
             if not page.has_next or not page.items:
                 return tuple(reversed(found))
 
+    def users(self, id: str) -> frozenset[str]:
+        """Ids of the tenant resources that are made of a resource, directly or through others."""
+        known: set[str] = set()
+        waiting = {id}
+        while waiting:
+            links = (("uses", waiting.pop()),)
+            for kind in dict.fromkeys(KINDS.values()):
+                page = self._tx.page(kind, Query(links=links, limit=_USERS_MAX))
+                waiting |= {record.id for record in page.items} - known
+            known |= waiting
+        return frozenset(known)
+
+    def is_held(self, schema_id: str) -> bool:
+        """Whether data depends on a schema: it is in a union, or a dataset has it."""
+        tags = (self.find(schema_id) or {}).get("meta:immutableTags", ())
+        return "union" in tags or self.dataset_count(schema_id) > 0
+
+    def dataset_count(self, schema_id: str) -> int:
+        """How many datasets have a schema."""
+        return self._tx.page("dataset", Query(links=(("schema", schema_id),), limit=0)).total_count
+
     def resolved(self, document: Document) -> Resolved:
         """The document as one tree. Trees are kept while nothing that they are made of changes."""
         used = {id: found for id in self._closure(document) if (found := self.find(id)) is not None}
@@ -91,9 +113,11 @@ class Library:
         while waiting:
             id = waiting.pop()
             known.add(id)
-            found = self.find(id)
-            if found is not None:
-                waiting |= references(found) - known
+            if standard.find(id) is not None:
+                known |= _standard_closure(id)
+            elif (found := self.find(id)) is not None:
+                waiting |= references(found)
+            waiting -= known
         return frozenset(known)
 
     def _tenant(self, name: str) -> Document | None:
@@ -174,14 +198,22 @@ def _resolved(bundle: _Bundle) -> Resolved:
     return Resolved(json, read_field(json))
 
 
+@cache
+def _standard_closure(id: str) -> frozenset[str]:
+    known: set[str] = set()
+    waiting = {id}
+    while waiting:
+        found = standard.find(waiting.pop())
+        if found is not None and found["$id"] not in known:
+            known.add(found["$id"])
+            waiting |= references(found) - known
+    return frozenset(known)
+
+
 def whole_class(class_: Document) -> Document:
     """The schema that a standard class stands for where old clients name it as one: the class with all its field groups."""
-    parts = [class_["$id"], *standard.field_groups_of(class_["$id"])]
-    return {
-        **{key: value for key, value in class_.items() if key not in ("allOf", "definitions")},
-        "meta:class": class_["$id"],
-        "allOf": [{"$ref": id} for id in parts],
-    }
+    groups = [{"$ref": id} for id in standard.field_groups_of(class_["$id"])]
+    return {**class_, "meta:class": class_["$id"], "allOf": [*class_["allOf"], *groups]}
 
 
 def _kind_of(name: str) -> str | None:
