@@ -17,6 +17,7 @@ from muster.pql.errors import PqlError, PqlErrors
 from muster.pql.interpret import matches
 from muster.pql.json_form import read_json, write_json
 from muster.pql.parser import parse
+from muster.pql.plan import Plan, plan
 from muster.pql.printer import print_text
 from muster.pql.types import (
     ANY,
@@ -45,6 +46,7 @@ __all__ = [
     "BoundQuery",
     "MapType",
     "ObjectType",
+    "Plan",
     "PqlError",
     "PqlErrors",
     "ReferenceType",
@@ -52,6 +54,7 @@ __all__ = [
     "bind",
     "matches",
     "parse",
+    "plan",
     "print_text",
     "read_json",
     "write_json",

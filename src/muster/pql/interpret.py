@@ -56,6 +56,20 @@ def matches(
     )
 
 
+def holds(
+    expression: Bound,
+    query: BoundQuery,
+    profile: Mapping[str, Any],
+    *,
+    now: datetime,
+    memberships: Mapping[str, bool] | None = None,
+    entities: Entities | None = None,
+) -> bool:
+    """Whether a profile satisfies one test of a query, such as the `expression` of an atom; as `matches`."""
+    evaluation = Evaluation(query, profile, now=now, memberships=memberships, entities=entities)
+    return evaluation.test(expression)
+
+
 def evaluate_constant(node: Bound, *, now: datetime) -> Value:
     """The value of an expression without free variables: text, number, truth value, date, list … or None."""
     empty = ObjectType({})

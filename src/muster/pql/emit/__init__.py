@@ -1,0 +1,1 @@
+"""Printers of atoms for engines over columns."""
