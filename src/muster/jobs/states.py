@@ -22,7 +22,7 @@ ALLOWED: Mapping[str, Mapping[str, set[str]]] = {
         "loading": {"staging", "aborted", "failure"},
         "staging": {"success", "failure", "aborted"},
         "success": {"reverting"},
-        "reverting": {"inactive"},
+        "reverting": {"inactive", "success"},
     },
     "flow_run": {
         "inProgress": {"success", "failed"},

@@ -1,0 +1,332 @@
+"""Evaluate all definitions of a job over one bucket: every atom once, every file read once, the rest is bits.
+
+Base and runs are laid over each other per atom: a profile atom takes each row from the one file in which it counts; what
+events count in several files adds up.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlglot import exp
+
+from muster.evaluate.columns import physical_type
+from muster.evaluate.combine import bounds, combined
+from muster.pql.emit.duckdb import event_predicate, event_value, profile_predicate
+from muster.pql.interpret import matches
+from muster.pql.plan import Atom, EventAtom, Plan, ProfileAtom, SegmentAtom
+from muster.profiles.bucket import BucketReader, Mask, Slice
+
+_CHUNK_ROWS = 1 << 20
+
+_PROFILE_SYSTEM = ("_row", "_person", "_datasets", "_seen", "_has_record")
+_EVENT_SYSTEM = ("_row", "_identity", "_dataset", "_batch", "_order", "_seen")
+
+_COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A definition ready to be evaluated, under its merge policy."""
+
+    id: str
+    policy_id: str
+    plan: Plan
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What is known of an event atom's aggregate so far; one number a row."""
+
+    atom: EventAtom
+    count: npt.NDArray[np.int64]
+    total: npt.NDArray[np.float64] | None = None
+    extreme: npt.NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """The atoms that one file answers: column of the result → atom."""
+
+    predicates: Mapping[str, exp.Expression]
+    atoms: Mapping[str, Atom]
+    values: Mapping[str, exp.Expression] = field(default_factory=dict)
+
+
+class BucketEvaluation:
+    """One bucket, one instant.
+
+    Args:
+        now: The instant of the evaluation, for every definition the same.
+        stored: Membership of a definition that is not evaluated in this job, by row.
+        stored_map: `segmentMembership` of one row before this job.
+    """
+
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        reader: BucketReader,
+        *,
+        now: datetime,
+        stored: Callable[[str], Mask],
+        stored_map: Callable[[int], Mapping[str, Any]],
+    ) -> None:
+        self._cursor = cursor
+        self._reader = reader
+        self._now = now
+        self._stored = stored
+        self._stored_map = stored_map
+        self._results: dict[tuple[str, str], Mask] = {}
+
+    def members(self, definitions: Sequence[Planned]) -> dict[str, Mask]:
+        """Who satisfies each definition; (rows,) a definition.
+
+        Args:
+            definitions: Each after those that it uses.
+        """
+        self._evaluate_profiles(definitions)
+        self._evaluate_events(definitions)
+        alive = self._reader.persons.alive
+        done: dict[str, Mask] = {}
+        for definition in definitions:
+            done[definition.id] = self._one(definition, done) & alive
+        return done
+
+    def _one(self, definition: Planned, done: Mapping[str, Mask]) -> Mask:
+        for atom in definition.plan.atoms:
+            if isinstance(atom, SegmentAtom):
+                mask = done[atom.segment_id] if atom.segment_id in done else self._stored(atom.segment_id)
+                self._results[self._key(definition.policy_id, atom)] = mask
+        known = {
+            atom.key: self._results[key]
+            for atom in definition.plan.atoms
+            if (key := self._key(definition.policy_id, atom)) in self._results
+        }
+        row_count = self._reader.row_count
+        if all(atom.key in known for atom in definition.plan.atoms):
+            return combined(definition.plan.condition, known, row_count)
+        outcome = bounds(definition.plan.condition, known, row_count)
+        # Person by person, so only those about whom the columns leave a doubt.
+        doubtful = outcome.possible & ~outcome.certain & self._reader.persons.alive
+        return outcome.certain | self._interpreted(definition, doubtful, done)
+
+    # --- profiles
+
+    def _evaluate_profiles(self, definitions: Sequence[Planned]) -> None:
+        for policy_id in sorted({definition.policy_id for definition in definitions}):
+            atoms = _distinct(definitions, ProfileAtom, policy_id)
+            slices = self._reader.profiles(policy_id)
+            found = {atom.key: np.zeros(self._reader.row_count, dtype=np.bool_) for atom in atoms}
+            honest = dict.fromkeys(found, True)
+            for slice_ in slices:
+                path = self._reader.local(slice_.path)
+                columns = physical_type(pq.read_schema(path), _PROFILE_SYSTEM)
+                scan = self._profile_scan(atoms, columns, honest)
+                for rows, table in self._scanned(path, slice_, scan):
+                    for name, atom in scan.atoms.items():
+                        found[atom.key][rows[_flags(table, name)]] = True
+            for atom in atoms:
+                if honest[atom.key]:
+                    self._results[self._key(policy_id, atom)] = found[atom.key]
+
+    def _profile_scan(
+        self, atoms: Sequence[ProfileAtom], columns: Any, honest: dict[str, bool]
+    ) -> _Scan:
+        predicates: dict[str, exp.Expression] = {}
+        named: dict[str, Atom] = {}
+        for place, atom in enumerate(atoms):
+            predicate = None if _reads_memberships(atom) else profile_predicate(atom, columns, now=self._now)
+            if predicate is None:
+                honest[atom.key] = False
+            elif honest[atom.key]:
+                predicates[f"p{place}"] = predicate
+                named[f"p{place}"] = atom
+        return _Scan(predicates, named)
+
+    # --- events
+
+    def _evaluate_events(self, definitions: Sequence[Planned]) -> None:
+        atoms = _distinct(definitions, EventAtom)
+        count = self._reader.row_count
+        tallies = {atom.key: _Tally(atom, np.zeros(count, dtype=np.int64)) for atom in atoms}
+        honest = dict.fromkeys(tallies, True)
+        for type_ in self._reader.event_types:
+            # A type that no atom asks for is not read.
+            asked = [atom for atom in atoms if atom.event_types is None or type_ in atom.event_types]
+            if not asked:
+                continue
+            for slice_ in self._reader.events(type_):
+                self._tally_file(slice_, asked, tallies, honest)
+        for atom in atoms:
+            if honest[atom.key]:
+                holds = _holds(tallies[atom.key])
+                for policy_id in {definition.policy_id for definition in definitions}:
+                    self._results[self._key(policy_id, atom)] = holds
+
+    def _tally_file(
+        self, slice_: Slice, atoms: Sequence[EventAtom], tallies: Mapping[str, _Tally], honest: dict[str, bool]
+    ) -> None:
+        path = self._reader.local(slice_.path)
+        columns = physical_type(pq.read_schema(path), _EVENT_SYSTEM)
+        scan = self._event_scan(atoms, columns, honest)
+        for rows, table in self._scanned(path, slice_, scan):
+            for name, atom in scan.atoms.items():
+                passing = _flags(table, name)
+                values = _numbers(table, f"v{name}") if f"v{name}" in scan.values else None
+                if values is not None:
+                    passing = passing & ~np.isnan(values)
+                _add(tallies[atom.key], rows[passing], None if values is None else values[passing])
+
+    def _event_scan(self, atoms: Sequence[EventAtom], columns: Any, honest: dict[str, bool]) -> _Scan:
+        predicates: dict[str, exp.Expression] = {}
+        values: dict[str, exp.Expression] = {}
+        named: dict[str, Atom] = {}
+        for place, atom in enumerate(atoms):
+            name = f"e{place}"
+            predicate = event_predicate(atom, columns, now=self._now)
+            value = None if atom.value is None else event_value(atom, columns, now=self._now)
+            if predicate is None or (atom.value is not None and value is None):
+                honest[atom.key] = False
+            elif honest[atom.key]:
+                predicates[name] = predicate
+                named[name] = atom
+                if value is not None:
+                    values[f"v{name}"] = value
+        return _Scan(predicates, named, values)
+
+    # --- reading
+
+    def _scanned(
+        self, path: str, slice_: Slice, scan: _Scan
+    ) -> Iterator[tuple[npt.NDArray[np.uint32], pa.Table]]:
+        """One pass over a file: the visible rows' numbers, and a column for each predicate and value."""
+        if not scan.predicates:
+            return
+        source = exp.select(exp.column("_row", quoted=True)).from_(
+            exp.func("read_parquet", exp.Literal.string(path), dialect="duckdb")
+        )
+        for name, expression in [*scan.predicates.items(), *scan.values.items()]:
+            source = source.select(exp.alias_(expression, name, quoted=True))
+        reader = self._cursor.sql(source.sql(dialect="duckdb")).to_arrow_reader(_CHUNK_ROWS)
+        for batch in reader:
+            rows = batch.column("_row").to_numpy()
+            table = pa.Table.from_batches([batch])
+            if slice_.hidden is not None:
+                visible = ~slice_.hidden[rows]
+                rows, table = rows[visible], table.filter(pa.array(visible))
+            yield rows, table
+
+    def _interpreted(self, definition: Planned, people: Mask, done: Mapping[str, Mask]) -> Mask:
+        """Ask the interpreter about some persons."""
+        answer = np.zeros(self._reader.row_count, dtype=np.bool_)
+        if people.any():
+            for row, profile in self._people(definition.policy_id, people):
+                memberships = self._memberships(definition, row, done)
+                answer[row] = matches(definition.plan.query, profile, now=self._now, memberships=memberships)
+        return answer
+
+    def _memberships(self, definition: Planned, row: int, done: Mapping[str, Mask]) -> dict[str, bool]:
+        return {
+            id_: bool(done[id_][row] if id_ in done else self._stored(id_)[row]) for id_ in definition.plan.segment_ids
+        }
+
+    def _people(self, policy_id: str, candidates: Mask) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Profiles with their events, as plain data."""
+        events: dict[int, list[dict[str, Any]]] = {}
+        for type_ in self._reader.event_types:
+            for slice_ in self._reader.events(type_):
+                for row, event in self._rows_of(slice_, candidates, _EVENT_SYSTEM):
+                    events.setdefault(row, []).append(event)
+        for slice_ in self._reader.profiles(policy_id):
+            for row, profile in self._rows_of(slice_, candidates, _PROFILE_SYSTEM):
+                yield row, {**profile, "xEvent": events.get(row, []), "segmentMembership": self._stored_map(row)}
+
+    def _rows_of(
+        self, slice_: Slice, candidates: Mask, hidden: Sequence[str]
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        wanted = candidates if slice_.hidden is None else candidates & ~slice_.hidden
+        file = pq.ParquetFile(self._reader.local(slice_.path))
+        for batch in file.iter_batches(16_384):
+            keep = wanted[batch.column("_row").to_numpy()]
+            if keep.any():
+                for item in batch.filter(pa.array(keep)).to_pylist(maps_as_pydicts="strict"):
+                    yield item["_row"], {name: value for name, value in item.items() if name not in hidden}
+
+    @staticmethod
+    def _key(policy_id: str, atom: Atom) -> tuple[str, str]:
+        return policy_id, atom.key
+
+
+def _distinct(definitions: Sequence[Planned], kind: type[Any], policy_id: str | None = None) -> list[Any]:
+    atoms = {
+        atom.key: atom
+        for definition in definitions
+        if policy_id is None or definition.policy_id == policy_id
+        for atom in definition.plan.atoms
+        if isinstance(atom, kind)
+    }
+    return list(atoms.values())
+
+
+def _flags(table: pa.Table, name: str) -> Mask:
+    flags: Mask = table[name].to_numpy().astype(np.bool_)
+    return flags
+
+
+def _numbers(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
+    numbers: npt.NDArray[np.float64] = table[name].cast(pa.float64()).fill_null(float("nan")).to_numpy()
+    return numbers
+
+
+def _add(tally: _Tally, rows: npt.NDArray[np.uint32], values: npt.NDArray[np.float64] | None) -> None:
+    count = len(tally.count)
+    tally.count += np.bincount(rows, minlength=count)
+    if values is None:
+        return
+    if tally.atom.aggregate in ("sum", "average"):
+        tally.total = tally.total if tally.total is not None else np.zeros(count)
+        tally.total += np.bincount(rows, weights=values, minlength=count)
+    elif tally.atom.aggregate == "min":
+        tally.extreme = tally.extreme if tally.extreme is not None else np.full(count, np.inf)
+        np.minimum.at(tally.extreme, rows, values)
+    else:
+        tally.extreme = tally.extreme if tally.extreme is not None else np.full(count, -np.inf)
+        np.maximum.at(tally.extreme, rows, values)
+
+
+def _holds(tally: _Tally) -> Mask:
+    """Compare the aggregate; of nothing, a count and a sum are 0, the others are missing and the comparison false."""
+    atom, compare = tally.atom, _COMPARE[tally.atom.comparison]
+    if atom.aggregate == "count":
+        return np.asarray(compare(tally.count, atom.threshold), dtype=np.bool_)
+    if atom.aggregate == "sum":
+        total = tally.total if tally.total is not None else np.zeros(len(tally.count))
+        return np.asarray(compare(total, atom.threshold) & np.isfinite(total), dtype=np.bool_)
+    some = tally.count > 0
+    if atom.aggregate == "average":
+        total = tally.total if tally.total is not None else np.zeros(len(tally.count))
+        value = np.divide(total, tally.count, out=np.zeros(len(total)), where=some)
+    else:
+        value = tally.extreme if tally.extreme is not None else np.zeros(len(tally.count))
+    return np.asarray(compare(value, atom.threshold) & some, dtype=np.bool_)
+
+
+def _reads_memberships(atom: ProfileAtom) -> bool:
+    """Memberships are no column of the profile: they change without it."""
+    return "segmentMembership" in atom.key

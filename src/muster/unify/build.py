@@ -1,0 +1,149 @@
+"""Lay a batch over the profile store as a run: persons found or founded, fragments merged, events attached.
+
+Everything is written to new files; nothing is changed. The caller commits the snapshot that is given back, or forgets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from muster.profiles.bucket import BucketReader
+from muster.profiles.identity import NO_ROW, bucket_of
+from muster.profiles.manifest import Bucket, Snapshot
+from muster.profiles.merge_policies import MergePolicy
+from muster.storage.workspace import Workspace
+from muster.unify.identity_graph import Assignment, KnownPerson, Person, assign
+from muster.unify.rows import RowIdentities, read_identities
+from muster.unify.run_files import Addition, BucketChange, Move, RunWriter
+from muster.xdm.registry import IdentityField
+
+LINKED_GRAPH = "pdg"
+"""The graph that stitches; under `none` every primary identity is a person of its own."""
+
+
+def add_batch(
+    workspace: Workspace,
+    snapshot: Snapshot,
+    addition: Addition,
+    identities: Sequence[IdentityField],
+    policies: Sequence[MergePolicy],
+    *,
+    fresh: bool = False,
+) -> Snapshot:
+    """The snapshot with the batch laid over it as one run a bucket.
+
+    Args:
+        snapshot: What the run is built on; its files are read.
+        identities: Where the schema's identities are.
+        policies: Must name every policy of the snapshot.
+        fresh: Whether the snapshot is empty, so that the batch decides the number of buckets.
+    """
+    ordinal = snapshot.ordinal + 1
+    with workspace.engine.cursor() as cursor, workspace.lake.spool() as spool:
+        rows = read_identities(cursor, addition.files, identities)
+        if fresh or not snapshot.ordinal:
+            wanted = _bucket_count(int(rows.is_primary.sum()), workspace.settings.bucket_persons_max)
+            generation = snapshot.buckets[0].generation
+            snapshot = replace(snapshot, buckets=tuple(Bucket(number, generation) for number in range(wanted)))
+        readers = [BucketReader(bucket, workspace.lake) for bucket in snapshot.buckets]
+        known = find_known(readers, rows)
+        assignment = assign(rows, known, ordinal=ordinal, linked=snapshot.graph == LINKED_GRAPH)
+        placed = _place(assignment, snapshot, only_changed=addition.is_events)
+        folder = f"profiles/{snapshot.graph}/{ordinal:08d}-{addition.batch_id}"
+        writer = RunWriter(
+            cursor=cursor,
+            lake=workspace.lake,
+            spool=spool,
+            readers=readers,
+            addition=addition,
+            rows=rows,
+            person_of=assignment.person_of,
+            places=placed.places,
+            ordinal=ordinal,
+            precedences={policy.id: policy.order for policy in policies},
+        )
+        writer.stage_rows()
+        buckets = tuple(
+            _lay_over(bucket, placed.of_bucket(bucket.number), writer, f"{folder}/bucket-{bucket.number:04d}")
+            for bucket in snapshot.buckets
+        )
+    versions = {policy.id: policy.version for policy in policies}
+    return replace(snapshot, ordinal=ordinal, buckets=buckets, policies=versions)
+
+
+def find_known(readers: Sequence[BucketReader], rows: RowIdentities) -> list[KnownPerson | None]:
+    """Whom the store knows under each identity of the batch."""
+    known: list[KnownPerson | None] = [None] * len(rows.identities)
+    if not any(reader.row_count for reader in readers):
+        return known
+    hashes = [identity.hash for identity in rows.identities]
+    for reader in readers:
+        found = reader.index.rows(hashes)
+        persons = reader.persons
+        for position in np.flatnonzero(found != NO_ROW).tolist():
+            row = int(found[position])
+            if persons.alive[row]:
+                hash_ = persons.hashes[row].tobytes()
+                known[position] = KnownPerson(reader.bucket.number, row, hash_, int(persons.founded[row]))
+    return known
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    places: list[tuple[int, int]]
+    changes: dict[int, BucketChange]
+
+    def of_bucket(self, number: int) -> BucketChange:
+        return self.changes[number]
+
+
+def _place(assignment: Assignment, snapshot: Snapshot, *, only_changed: bool) -> _Placed:
+    """Give new persons their rows, in the order of their founding.
+
+    An event alone changes nothing of a known person's profile; `only_changed` leaves such persons untouched.
+    """
+    changes = {bucket.number: BucketChange([], [], [], [], bucket.row_count) for bucket in snapshot.buckets}
+    next_rows = {bucket.number: bucket.row_count for bucket in snapshot.buckets}
+    places: list[tuple[int, int]] = []
+    for person in assignment.persons:
+        if person.known is not None:
+            number, row = person.known.bucket, person.known.row
+        else:
+            number = bucket_of(person.hash, len(snapshot.buckets))
+            row = next_rows[number]
+            next_rows[number] = row + 1
+            changes[number].founded.append((person, row))
+        places.append((number, row))
+        if not only_changed or person.known is None or person.new_identities or person.absorbed:
+            changes[number].touched.append((person, row))
+        for absorbed in person.absorbed:
+            move = Move(absorbed.bucket, absorbed.row, number, row, person.hash)
+            changes[absorbed.bucket].departures.append(move)
+            changes[number].arrivals.append(move)
+    sized = {
+        number: replace(change, row_count=next_rows[number]) for number, change in changes.items()
+    }
+    return _Placed(places, sized)
+
+
+def _lay_over(bucket: Bucket, change: BucketChange, writer: RunWriter, folder: str) -> Bucket:
+    segment = writer.write(bucket.number, change, folder)
+    if segment is None:
+        return bucket
+    return replace(
+        bucket,
+        row_count=change.row_count,
+        live_count=bucket.live_count + len(change.founded) - len(change.departures),
+        segments=(*bucket.segments, segment),
+    )
+
+
+def _bucket_count(persons: int, persons_max: int) -> int:
+    """The power of two that keeps buckets of a first batch below their bound."""
+    count = 1
+    while persons > count * persons_max:
+        count *= 2
+    return count
