@@ -89,24 +89,24 @@ class Tables:
         return self.planned(plan(query))
 
     def planned(self, planned: Plan) -> set[int] | None:
-        found = {atom.key: self._atom(atom) for atom in planned.atoms}
+        found = {atom.key: self.atom(atom) for atom in planned.atoms}
         known = {key: rows for key, rows in found.items() if rows is not None}
-        return self._combine(planned.condition, known) if len(known) == len(found) else None
+        return self.combine(planned.condition, known) if len(known) == len(found) else None
 
-    def _combine(self, condition: Condition, atoms: Mapping[str, set[int]]) -> set[int]:
+    def combine(self, condition: Condition, atoms: Mapping[str, set[int]]) -> set[int]:
         everybody = set(range(self._count))
         match condition:
             case Leaf(atom):
                 return atoms[atom.key]
             case Not(operand):
-                return everybody - self._combine(operand, atoms)
+                return everybody - self.combine(operand, atoms)
             case And(operands):
-                return everybody.intersection(*(self._combine(each, atoms) for each in operands))
+                return everybody.intersection(*(self.combine(each, atoms) for each in operands))
             case Or(operands):
-                return set[int]().union(*(self._combine(each, atoms) for each in operands))
+                return set[int]().union(*(self.combine(each, atoms) for each in operands))
         return everybody if condition.value else set()
 
-    def _atom(self, atom: Any) -> set[int] | None:
+    def atom(self, atom: Any) -> set[int] | None:
         if isinstance(atom, ProfileAtom):
             predicate = profile_predicate(atom, self._columns, now=self._now)
             if predicate is None:

@@ -229,16 +229,24 @@ class _Emitter:
 
     def _same_elements(self, node: bound.SameElements) -> Sql:
         left, right = self.elements(node.left), self.elements(node.right)
-        if left is None or right is None:
+        if (left is None and _may_be_missing(node.left)) or (right is None and _may_be_missing(node.right)):
             return sql.FALSE.copy()
+        if left is None or right is None:
+            # One side is empty for everybody, so nothing says what type the empty list should have.
+            raise NoForm
         kinds = [_element(left), _element(right)]
         if node.converted != node.variable or not all(isinstance(k, ScalarType) or is_text(k) for k in kinds):
             raise NoForm
         if any(kind in TEMPORAL for kind in kinds):
             raise NoForm
         name = "DOUBLE[]" if kinds[0] in NUMERIC else f"{sql.type_name(kinds[0])}[]"
-        sides = [sql.call("LIST_SORT", sql.cast(side.sql, name)) for side in (left, right)]
-        tests = [sql.binary(exp.NEQ if node.negated else exp.EQ, *sides)]
+        sides = []
+        for part, side in ((node.left, left), (node.right, right)):
+            array = sql.cast(side.sql, name)
+            if not _may_be_missing(part):
+                array = sql.coalesce(array, sql.cast(exp.Array(expressions=[]), name))
+            sides.append(sql.call("LIST_SORT", array))
+        tests = [sql.binary(exp.NEQ if node.negated else exp.EQ, sides[0], sides[1])]
         for part, side in ((node.left, left), (node.right, right)):
             if isinstance(part, bound.Lift):
                 # A path through an array that reaches nothing is missing, not empty.
@@ -649,6 +657,12 @@ class _Emitter:
 
 
 # --- on values
+
+
+def _may_be_missing(array: Bound) -> bool:
+    """Whether an array can be missing; filters, keys and the like are empty instead."""
+    stored = (Variable, bound.Member, bound.Entry, bound.Head, bound.Lift, bound.Choose, bound.Missing)
+    return isinstance(array, stored)
 
 
 def _is_total(test: Sql) -> bool:
