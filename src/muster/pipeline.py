@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from muster.catalog.batches import Batches, retire
+from muster.catalog.batches import Batches, reject, retire
 from muster.catalog.datasets import Datasets
 from muster.evaluate import segment_job
 from muster.export import activation, export_job
 from muster.flows.due import after_evaluation
 from muster.ingest import batch as ingest
-from muster.jobs.states import is_final, transition
+from muster.jobs.states import transition
 from muster.jobs.steps import Steps, Workflow
 from muster.kernel.clock import to_ms
 from muster.kernel.errors import AlreadyExists, MusterError, Transient, VersionMismatch
@@ -43,7 +43,7 @@ def _ingest_batch(workspace: Workspace, batch_id: str, steps: Steps) -> None:
 
     def commit(built: Any) -> None:
         with workspace.records.write() as records:
-            if not is_final("batch", records.get("batch", batch_id).body["status"]) and _is_staging(records, batch_id):
+            if _is_staging(records, batch_id):
                 unify.commit(records, built)
                 ingest.settle(records, workspace, batch_id, conversion)
 
@@ -55,7 +55,9 @@ def _is_staging(records: Any, batch_id: str) -> bool:
 
 
 def _fail_batch(workspace: Workspace, batch_id: str, error: MusterError) -> None:
-    ingest.give_up(workspace, batch_id, error)
+    with workspace.records.write() as records:
+        if _is_staging(records, batch_id):
+            reject(records, workspace, batch_id, [{"code": type(error).__name__, "description": str(error)}], {})
 
 
 def _revert_batch(workspace: Workspace, batch_id: str, steps: Steps) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from muster.profiles.memberships import commit_memberships, read_memberships
 from muster.profiles.merge_policies import MergePolicies, MergePolicy, default_policy
 from muster.profiles.remap import remapped
 from muster.profiles.store import graph_of
-from muster.storage.records import Document, Query, RecordsTransaction
+from muster.storage.records import Document, Filter, Order, Query, RecordsTransaction
 from muster.storage.workspace import Workspace
 from muster.unify.build import add_batch
 from muster.unify.compact import compact
@@ -30,6 +30,7 @@ Built = dict[str, Any]
 """What a build hands on to its commit: documents of snapshots and memberships, with the versions they replace. JSON."""
 
 DEFAULT_GRAPH = "pdg"
+_PAGE = 200
 
 
 def feeds_profiles(dataset: Dataset) -> bool:
@@ -135,7 +136,7 @@ def _with_batch(
     fresh: bool = False,
 ) -> Snapshot:
     registry = Registry(workspace)
-    is_events = registry.behaviour_of(dataset.schema_id) == "time-series"
+    is_events = dataset.behaviour == "time-series"
     addition = Addition(
         batch_id=batch_id,
         dataset_id=dataset.id,
@@ -154,12 +155,21 @@ def _columns(registry: Registry, *, is_events: bool) -> pa.Schema:
     return arrow_schema(registry.union_fields(EVENT_CLASS if is_events else PROFILE_CLASS))
 
 
-def _history(workspace: Workspace, without: str) -> Iterable[tuple[str, Dataset, list[BatchFile], int]]:
+def _history(workspace: Workspace, without: str) -> Iterator[tuple[str, Dataset, list[BatchFile], int]]:
+    """The successful batches of enabled datasets in the order in which they became so."""
     batches, datasets = Batches(workspace), Datasets(workspace)
-    for batch in batches.successful_in_order():
-        dataset = datasets.find(batch.dataset_id)
-        if batch.id != without and dataset is not None and feeds_profiles(dataset):
-            yield batch.id, dataset, batches.files(batch.id, "data"), batch.completed_ms
+    query = Query(filters=(Filter(("status",), "==", ("success",)),), orders=(Order(("completed",)),), limit=_PAGE)
+    offset = 0
+    while True:
+        with workspace.records.read() as records:
+            page = records.page("batch", replace(query, offset=offset))
+        for record in page.items:
+            dataset = datasets.find(batches.get(record.id).dataset_id)
+            if record.id != without and dataset is not None and feeds_profiles(dataset):
+                yield record.id, dataset, batches.files(record.id, "data"), int(record.body["completed"])
+        offset += len(page.items)
+        if not page.has_next:
+            return
 
 
 def _carried(snapshot: Snapshot) -> Document:
