@@ -15,7 +15,7 @@ from typing import Any
 from muster.catalog.batches import Batches, reject, retire
 from muster.catalog.datasets import Datasets
 from muster.evaluate import segment_job
-from muster.export import activation, export_job
+from muster.export import export_job
 from muster.flows.due import after_evaluation
 from muster.ingest import batch as ingest
 from muster.jobs.states import transition
@@ -157,7 +157,6 @@ WORKFLOWS: dict[str, Workflow] = {
             ("begin", "cancel-begin", "profiles", "cancel-profiles", "evaluate", "commit"),
         ),
         export_job.WORKFLOW,
-        activation.WORKFLOW,
     )
 }
 """Every kind of job by its name."""
