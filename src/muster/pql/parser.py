@@ -466,7 +466,7 @@ class _Parser:
 
     @staticmethod
     def _starts_anchor(token: Token) -> bool:
-        if token.kind in ("name", "quoted", "parameter"):
+        if token.kind in _OPERAND_KINDS:
             return True
         if token.kind == "word":
             return token.text in ("this", "last", "next", "if", *MOMENTS)

@@ -206,8 +206,8 @@ class _Writer:
     def __init__(self, draw: Draw) -> None:
         self._draw = draw
 
-    def one(self, options: Sequence[Any]) -> Any:
-        return self._draw(st.sampled_from(list(options)))
+    def one(self, options: Sequence[str]) -> str:
+        return str(self._draw(st.sampled_from(list(options))))
 
     def text(self, scope: dict[str, Sequence[str]], depth: int) -> str:
         kind = self.one(["path", "path", "literal", "group", "if"]) if depth else "path"
@@ -219,7 +219,7 @@ class _Writer:
                 return self.one([f'{path}.regexGroup("[a-z]+")', f'{path}.regexGroup("(.)b", 1)'])
             case "if":
                 return f"if({self.test(scope, 0)}, {self.text(scope, 0)}, {self.text(scope, 0)})"
-        return str(self.one(scope["text"]))
+        return self.one(scope["text"])
 
     def number(self, scope: dict[str, Sequence[str]], depth: int) -> str:
         kinds = ["path", "path", "literal", "sum", "count", "aggregate", "part", "if", "minus"]
@@ -242,23 +242,23 @@ class _Writer:
                 return f"{self.one(scope['time'])}.{self.one(['getYear', 'getMonth', 'getDayOfMonth'])}()"
             case "if":
                 return f"if({self.test(scope, 0)}, {self.number(scope, 0)}, {self.number(scope, 0)})"
-        return str(self.one(scope["number"]))
+        return self.one(scope["number"])
 
     def texts(self, scope: dict[str, Sequence[str]], depth: int) -> str:
         path = self.one(scope["texts"])
         match self.one(["path", "path", "literal", "filter", "both"]) if depth else "path":
             case "literal":
-                items = ", ".join(_quote(self.one(_TEXTS)) for _ in range(self.one([0, 1, 2, 3])))
+                items = ", ".join(_quote(self.one(_TEXTS)) for _ in range(int(self.one("0123"))))
                 return f"[{items}]"
             case "filter":
                 return f"{path}[this {self.one(['=', '!=', '>'])} {_quote(self.one(_TEXTS))}]"
             case "both":
                 return f"{path}.intersection({self.one(scope['texts'])})"
-        return str(path)
+        return path
 
     def time(self, scope: dict[str, Sequence[str]]) -> str:
         days = ["now", "today", "yesterday", "date(2024, 2, 29)", "date(currentYear() - 1, 3, 10)"]
-        return str(self.one([*scope["time"], *days]))
+        return self.one([*scope["time"], *days])
 
     def when(self, scope: dict[str, Sequence[str]]) -> str:
         unit = self.one(["millisecond", "hour", "day", "week", "month", "year", "decade"])
@@ -266,12 +266,12 @@ class _Writer:
         anchor = self.one([self.time(scope), period])
         match self.one(["on", "side", "between", "distance", "distance"]):
             case "on":
-                return str(anchor)
+                return anchor
             case "side":
                 return f"{self.one(['before', 'after', 'from'])} {anchor}"
             case "between":
                 return f"between {self.time(scope)} and {anchor}"
-        sign, amount = self.one(["<", "<=", ">", ">=", "=", "!="]), self.one([0, 1, 2, 10])
+        sign, amount = self.one(["<", "<=", ">", ">=", "=", "!="]), self.one(["0", "1", "2", "10"])
         return f"{sign} {amount} {unit} {self.one(['before', 'after', 'from'])} {anchor}"
 
     def test(self, scope: dict[str, Sequence[str]], depth: int) -> str:
@@ -280,8 +280,10 @@ class _Writer:
             kinds += ["and", "or", "not", "orders", "events", "lifted"]
         sign = self.one(["=", "!=", "<", "<=", ">", ">="])
         match self.one(kinds):
-            case "and" | "or" as word:
-                return f"({self.test(scope, depth - 1)} {word} {self.test(scope, depth - 1)})"
+            case "and":
+                return f"({self.test(scope, depth - 1)} and {self.test(scope, depth - 1)})"
+            case "or":
+                return f"({self.test(scope, depth - 1)} or {self.test(scope, depth - 1)})"
             case "not":
                 return f"not ({self.test(scope, depth - 1)})"
             case "compare":
@@ -348,7 +350,7 @@ class _Writer:
     def _loop(self, source: str, inner: dict[str, Sequence[str]], depth: int) -> str:
         test = self.test(inner, depth - 1)
         number = self.number(inner, 1)
-        sign, least = self.one(["=", "!=", "<", ">", ">="]), self.one([0, 1, 2])
+        sign, least = self.one(["=", "!=", "<", ">", ">="]), self.one("012")
         function = self.one(["sum", "min", "max", "average"])
         return self.one(
             [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import eq, ge, gt, le, lt, ne
@@ -150,7 +151,7 @@ def _compares(atom: EventAtom, numbers: list[Any]) -> bool:
             result = min(numbers, default=None)
         case "max":
             result = max(numbers, default=None)
-    if result is None:
+    if result is None or not math.isfinite(result):
         return False
     compare: dict[str, Any] = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
     return bool(compare[atom.comparison](result, atom.threshold))

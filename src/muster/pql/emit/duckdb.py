@@ -192,7 +192,7 @@ class _Emitter:
         return self.value(node)
 
     def _any_of(self, node: bound.AnyOf) -> Sql:
-        member = self._membership(node)
+        member = self._membership(node) or self._list_membership(node)
         if member is not None:
             return member
         source = self.elements(node.source, tolerant=True)
@@ -216,6 +216,26 @@ class _Emitter:
                 literals = [sql.scalar(item.value) for item in items if isinstance(item, Constant)]
                 return exp.In(this=value.sql, expressions=literals)
         return None
+
+    def _list_membership(self, node: bound.AnyOf) -> Sql | None:
+        """`LIST_CONTAINS` and `LIST_HAS_ANY`, which are faster than a filter, where the types are the same."""
+        variable = node.variable
+        match node.test:
+            case bound.Compare("=", left, right, "text" | "boolean") if variable in (left, right):
+                other = right if left == variable else left
+                if variable.id in free_variables(other):
+                    return None
+                function, value = "LIST_CONTAINS", self.value(other)
+            case bound.AnyOf(bound.ListOf() as items, item, bound.Compare("=", left, right, "text")):
+                if {left, right} != {variable, item} or free_variables(items):
+                    return None
+                function, value = "LIST_HAS_ANY", self.value(items)
+            case _:
+                return None
+        source = self.elements(node.source, tolerant=True)
+        if source is None or value is None:
+            return sql.FALSE.copy()
+        return sql.call(function, source.sql, value.sql)
 
     def _compare(self, node: bound.Compare) -> Sql:
         left, right = self.value(node.left), self.value(node.right)

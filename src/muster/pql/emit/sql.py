@@ -145,7 +145,9 @@ def _operand(value: Sql) -> Sql:
         exp.Case,
     )
     loose = (exp.Binary, exp.Not)
-    return value if isinstance(value, tight) and not isinstance(value, loose) else exp.Paren(this=value)
+    if isinstance(value, exp.Dot) or (isinstance(value, tight) and not isinstance(value, loose)):
+        return value
+    return exp.Paren(this=value)
 
 
 def all_of(operands: list[Sql]) -> Sql:
