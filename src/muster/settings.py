@@ -45,6 +45,7 @@ class Settings:
         upload_bytes_max: Largest body of one uploaded file.
         bucket_persons_max: Persons of a bucket before it is split.
         runs_max: Runs over a bucket's base before it is compacted.
+        identities_per_person_max: Identities of one identity graph; a person with more is left out of evaluation and lookups.
         export_rows_max: Rows of one file; more go to further files.
         s3_endpoint: Endpoint of S3 destinations and sources that name none; `AWS_ENDPOINT_URL_S3` is read as well.
         crash_at: Test hook of the emulator: `<workflow>.<step>` after whose effect, before its record, the worker dies once.
@@ -77,6 +78,7 @@ class Settings:
     upload_bytes_max: int = 512 << 20
     bucket_persons_max: int = 1_000_000
     runs_max: int = 4
+    identities_per_person_max: int = 50
     export_rows_max: int = 5_000_000
     s3_endpoint: str = ""
     crash_at: str = ""

@@ -305,7 +305,8 @@ class _GraphEvaluation:
                 stored_map=lambda row: self._stored_map(reader, row),
             )
             masks = evaluation.members(self._definitions)
-        namespaces = _namespace_masks(reader)
+        namespaces, crowded = _identities_by_row(reader, self._workspace.settings.identities_per_person_max)
+        masks = {id_: mask & ~crowded for id_, mask in masks.items()}
         found: dict[str, Members] = {}
         changes: list[pa.Table] = []
         for id_, mask in masks.items():
@@ -425,20 +426,22 @@ class _Inherited:
     since: int
 
 
-def _namespace_masks(reader: BucketReader) -> dict[str, Mask]:
-    """Who has an identity in which namespace, by its lower-case code."""
+def _identities_by_row(reader: BucketReader, identities_max: int) -> tuple[dict[str, Mask], Mask]:
+    """Who has an identity in which namespace, by its lower-case code; and who has more identities than a person may have."""
     masks: dict[str, Mask] = {}
+    counts = np.zeros(reader.row_count, dtype=np.int64)
     for slice_ in reader.identity_values():
         file = pq.ParquetFile(reader.local(slice_.path))
         for batch in file.iter_batches(1 << 18, columns=["_row", "namespace"]):
             rows = batch.column("_row").to_numpy()
             visible = np.ones(len(rows), dtype=np.bool_) if slice_.hidden is None else ~slice_.hidden[rows]
+            counts += np.bincount(rows[visible], minlength=reader.row_count)
             encoded = batch.column("namespace").dictionary_encode()
             codes = encoded.indices.to_numpy()
             for code, namespace in enumerate(encoded.dictionary.to_pylist()):
                 mask = masks.setdefault(namespace.lower(), np.zeros(reader.row_count, dtype=np.bool_))
                 mask[rows[visible & (codes == code)]] = True
-    return masks
+    return masks, counts > identities_max
 
 
 def _change_rows(definition_id: str, changed: _Changed, before: Members, reader: BucketReader) -> list[pa.Table]:
