@@ -89,7 +89,14 @@ class Client:
             state = read(body)
             if state == wanted:
                 return body
-            ended = str(state).lower() in {"success", "succeeded", "failure", "failed", "cancelled", "aborted"}
+            ended = str(state).lower() in {
+                "success",
+                "succeeded",
+                "failure",
+                "failed",
+                "cancelled",
+                "aborted",
+            }
             assert not ended, f"{path} ended as {state}: {json.dumps(body)}"
             assert time.monotonic() < deadline, f"{path} is still {state}: {json.dumps(body)}"
             time.sleep(0.1)
@@ -121,7 +128,9 @@ class Client:
 
     def make_people_schema(self, title: str = "People") -> str:
         """Person and contact details, with the personal e-mail address as primary identity."""
-        groups = [f"https://ns.adobe.com/xdm/context/profile-{name}-details" for name in ("person", "personal")]
+        groups = [
+            f"https://ns.adobe.com/xdm/context/profile-{name}-details" for name in ("person", "personal")
+        ]
         return self.make_schema(title, *groups, identity=("/personalEmail/address", "Email"))
 
     def make_dataset(self, schema_id: str, name: str = "People", *, profile: bool = True) -> str:

@@ -21,7 +21,8 @@ from tests.servers.process import LOOPBACK, STOP_TIMEOUT_S, free_port, serving
 
 POLL_S = 0.05
 CHILDREN_END_TIMEOUT_S = 5.0
-READY_TIMEOUT_S = 30.0
+# Two Python processes import all there is; on a busy machine with two cores that was seen to take 25 s.
+READY_TIMEOUT_S = 90.0
 SOURCE = Path(__file__).parents[2] / "src"
 
 
@@ -76,7 +77,9 @@ class RunningServer:
         deadline = time.monotonic() + timeout_s
         while not self.is_ready():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.base_url} was not ready after {timeout_s:.0f} s: {self.log_tail()}")
+                raise TimeoutError(
+                    f"{self.base_url} was not ready after {timeout_s:.0f} s: {self.log_tail()}"
+                )
             time.sleep(POLL_S)
 
     def log_tail(self, characters: int = 4000) -> str:
@@ -111,7 +114,7 @@ def running_server(
         environment: Further variables, `MUSTER_…` for settings. Those of the caller that would change a server
             (`MUSTER_…`, `AWS_…`) are not handed on.
     Raises:
-        ServerDidNotStart: It ended by itself or was not ready in 30 s.
+        ServerDidNotStart: It ended by itself or was not ready in 90 s.
         StillRunning: A process of it outlived the end of the supervisor, or the supervisor did not end by itself.
     """
     port = free_port()
@@ -125,7 +128,14 @@ def running_server(
     command += ["--host", LOOPBACK, "--port", str(port), "--data-dir", str(data_dir)]
     seen: dict[int, str] = {}
     stopped_at_s = 0.0
-    with serving("muster", command, log=log, ready=lambda: is_ready(base_url), env=kept) as pid:
+    with serving(
+        "muster",
+        command,
+        log=log,
+        ready=lambda: is_ready(base_url),
+        env=kept,
+        start_timeout_s=READY_TIMEOUT_S,
+    ) as pid:
         server = RunningServer(base_url, data_dir, log, pid)
         try:
             yield server

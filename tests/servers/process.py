@@ -81,6 +81,7 @@ def serving(
     stop_signal: signal.Signals = signal.SIGTERM,
     user: str | None = None,
     env: Mapping[str, str] | None = None,
+    start_timeout_s: float = START_TIMEOUT_S,
 ) -> Iterator[int]:
     """Run a server in the foreground of a child process; yields its process id once it is ready.
 
@@ -88,10 +89,11 @@ def serving(
         name: What to call it in errors.
         argv: Program and arguments; the program must not detach itself.
         log: File that receives its output.
-        ready: Asked every 50 ms, for 30 s at most; says whether clients are served.
+        ready: Asked every 50 ms; says whether clients are served.
         stop_signal: What asks this server to end at once; SIGKILL follows after 10 s.
         user: System user to run as, with that user's groups alone; only root can. Default: the caller.
         env: The whole environment. Default: the caller's.
+        start_timeout_s: How long to wait until it is ready.
     Raises:
         ServerDidNotStart: It ended by itself, or was not ready in time.
     """
@@ -110,7 +112,7 @@ def serving(
             preexec_fn=_end_with_parent(),  # noqa: PLW1509 - one system call, which takes no lock
         )
     try:
-        _wait_until_ready(name, process, log, ready)
+        _wait_until_ready(name, process, log, ready, start_timeout_s)
         yield process.pid
     finally:
         _stop(process, stop_signal)
@@ -131,14 +133,14 @@ def _end_with_parent() -> Callable[[], None] | None:
 
 
 def _wait_until_ready(
-    name: str, process: subprocess.Popen[bytes], log: Path, ready: Callable[[], bool]
+    name: str, process: subprocess.Popen[bytes], log: Path, ready: Callable[[], bool], timeout_s: float
 ) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
+    deadline = time.monotonic() + timeout_s
     while not ready():
         if process.poll() is not None:
             raise ServerDidNotStart(name, f"it ended with code {process.returncode}", _tail(log))
         if time.monotonic() > deadline:
-            raise ServerDidNotStart(name, f"it was not ready after {START_TIMEOUT_S:.0f} s", _tail(log))
+            raise ServerDidNotStart(name, f"it was not ready after {timeout_s:.0f} s", _tail(log))
         time.sleep(POLL_S)
 
 
