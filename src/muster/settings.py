@@ -103,9 +103,13 @@ class Settings:
         """These settings, if they can work together. Raises `Invalid` naming all that cannot."""
         problems = []
         if self.emulator and self.host not in ("127.0.0.1", "localhost", "::1"):
-            problems.append(Problem("MUSTER_HOST", f"the emulator listens on loopback only, not on {self.host}"))
+            problems.append(
+                Problem("MUSTER_HOST", f"the emulator listens on loopback only, not on {self.host}")
+            )
         if self.workers > 1 and self.database.startswith("sqlite"):
-            problems.append(Problem("MUSTER_WORKERS", "several workers need PostgreSQL (MUSTER_DATABASE_URL)"))
+            problems.append(
+                Problem("MUSTER_WORKERS", "several workers need PostgreSQL (MUSTER_DATABASE_URL)")
+            )
         if bool(self.tls_cert) != bool(self.tls_key):
             problems.append(Problem("MUSTER_TLS_CERT", "a certificate and its key go together"))
         if self.crash_at and not self.emulator:

@@ -116,7 +116,9 @@ class Worker:
                 _log.warning("database_away", reason=str(error))
 
     def _beat(self) -> None:
-        self._leases.take(_LEASE_PREFIX + self._settings.worker_id, self._settings.worker_id, self._settings.lease_s)
+        self._leases.take(
+            _LEASE_PREFIX + self._settings.worker_id, self._settings.worker_id, self._settings.lease_s
+        )
 
     def _take_over(self) -> None:
         """The leader gives the jobs of workers that show no sign of life back to the queue."""

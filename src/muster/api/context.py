@@ -155,7 +155,9 @@ async def _json(request: Request) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Invalid.at("", f"the body is no JSON: {error.msg} (line {error.lineno}, column {error.colno})") from error
+        raise Invalid.at(
+            "", f"the body is no JSON: {error.msg} (line {error.lineno}, column {error.colno})"
+        ) from error
 
 
 Here = Annotated[Workspace, Depends(_workspace)]

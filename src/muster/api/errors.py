@@ -123,7 +123,11 @@ def problem(status: int, message: str, error: BaseException, request_id: str) ->
 def segmentation(status: int, message: str, error: BaseException, request_id: str) -> dict[str, Any]:
     """Definitions, jobs, audiences, export jobs, merge policies."""
     items = [
-        {"code": status, "message": shown["message"], **{k: v for k, v in shown.items() if k != "message" and k != "code"}}
+        {
+            "code": status,
+            "message": shown["message"],
+            **{k: v for k, v in shown.items() if k not in ("message", "code")},
+        }
         for shown in problems_of(error)
     ]
     return {
@@ -137,7 +141,13 @@ def segmentation(status: int, message: str, error: BaseException, request_id: st
 
 def profile(status: int, message: str, error: BaseException, request_id: str) -> dict[str, Any]:
     """Profile access."""
-    return {"message": message, "statusCode": str(status), "status": status, "title": message, "requestId": request_id}
+    return {
+        "message": message,
+        "statusCode": str(status),
+        "status": status,
+        "title": message,
+        "requestId": request_id,
+    }
 
 
 def namespace(status: int, message: str, error: BaseException, request_id: str) -> dict[str, Any]:
@@ -207,7 +217,9 @@ def install(api: FastAPI) -> None:
         path = request.url.path
         message = f"{request.method} {path}: {error.detail}"
         dialect = _dialect(request)
-        return reply(dialect(error.status_code, message, error, str(request.state.request_id)), error.status_code)
+        return reply(
+            dialect(error.status_code, message, error, str(request.state.request_id)), error.status_code
+        )
 
     async def unexpected(request: Request, error: Exception) -> Response:
         request_id = str(request.state.request_id)

@@ -14,7 +14,6 @@ from muster.api.tokens import Tokens
 from muster.app import App
 
 
-
 def create_api(app: App) -> FastAPI:
     """The ASGI application over the process's wiring."""
     api = FastAPI(

@@ -27,18 +27,26 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 def serve(
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one. [default: 8080]")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; 0 takes a free one. [default: 8080]")
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Directory for all data. [default: muster-data]")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Directory for all data. [default: muster-data]")
+    ] = None,
     emulator: Annotated[
-        bool | None, typer.Option("--emulator", help="Fixed credentials `dev`, a clock that can be set. Loopback only.")
+        bool | None,
+        typer.Option("--emulator", help="Fixed credentials `dev`, a clock that can be set. Loopback only."),
     ] = None,
     tls_self_signed: Annotated[
-        bool | None, typer.Option("--tls-self-signed", help="Serve TLS with a certificate made for the usual host names.")
+        bool | None,
+        typer.Option("--tls-self-signed", help="Serve TLS with a certificate made for the usual host names."),
     ] = None,
     tls_cert: Annotated[str | None, typer.Option(help="Certificate chain, PEM.")] = None,
     tls_key: Annotated[str | None, typer.Option(help="Private key, PEM.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Worker processes; more than one needs PostgreSQL.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Worker processes; more than one needs PostgreSQL.")
+    ] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
 ) -> None:
     """Start the server: the API and its workers, kept running. Every option is also a MUSTER_… variable."""
@@ -88,7 +96,9 @@ def api() -> None:
 
 
 def worker(
-    worker_id: Annotated[str | None, typer.Option(help="Stable name; no other worker has it. [default: worker-1]")] = None,
+    worker_id: Annotated[
+        str | None, typer.Option(help="Stable name; no other worker has it. [default: worker-1]")
+    ] = None,
 ) -> None:
     """Start one worker process alone; settings come from MUSTER_… variables."""
     from muster.worker import Worker
@@ -113,9 +123,13 @@ def _give_up(error: MusterError) -> NoReturn:
 
 def _greet(settings: Settings, made: FirstCredentials | None) -> None:
     scheme = "https" if settings.tls_self_signed or settings.tls_cert else "http"
-    _console.print(f"[bold]Muster[/] serves [bold]{scheme}://{settings.host}:{settings.port}[/]  data in {settings.data_dir}")
+    _console.print(
+        f"[bold]Muster[/] serves [bold]{scheme}://{settings.host}:{settings.port}[/]  data in {settings.data_dir}"
+    )
     if settings.emulator:
-        _console.print(f"  emulator: client and secret {EMULATOR_CLIENT}, organisation {EMULATOR_ORG}, token {EMULATOR_CLIENT}")
+        _console.print(
+            f"  emulator: client and secret {EMULATOR_CLIENT}, organisation {EMULATOR_ORG}, token {EMULATOR_CLIENT}"
+        )
     if made is not None:
         _console.print("  The first credentials, shown this once:")
         _console.print(f"    client id      {made.client_id}")
@@ -125,7 +139,9 @@ def _greet(settings: Settings, made: FirstCredentials | None) -> None:
 
 def _set_up_logging(settings: Settings) -> None:
     level = _LEVELS.get(settings.log_level.lower(), logging.INFO)
-    logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    logging.basicConfig(
+        level=max(level, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -147,7 +163,9 @@ def _free_port(host: str) -> int:
 
 def _key_pair(settings: Settings) -> tuple[str, str] | None:
     if settings.tls_cert:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(settings.tls_cert, settings.tls_key)
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+            settings.tls_cert, settings.tls_key
+        )
         return settings.tls_cert, settings.tls_key
     if settings.tls_self_signed:
         from muster.cli.certificate import self_signed

@@ -145,9 +145,7 @@ class BucketEvaluation:
                 if honest[atom.key]:
                     self._results[self._key(policy_id, atom)] = found[atom.key]
 
-    def _profile_scan(
-        self, atoms: Sequence[ProfileAtom], columns: Any, honest: dict[str, bool]
-    ) -> _Scan:
+    def _profile_scan(self, atoms: Sequence[ProfileAtom], columns: Any, honest: dict[str, bool]) -> _Scan:
         predicates: dict[str, exp.Expression] = {}
         named: dict[str, Atom] = {}
         for place, atom in enumerate(atoms):
@@ -180,7 +178,11 @@ class BucketEvaluation:
                     self._results[self._key(policy_id, atom)] = holds
 
     def _tally_file(
-        self, slice_: Slice, atoms: Sequence[EventAtom], tallies: Mapping[str, _Tally], honest: dict[str, bool]
+        self,
+        slice_: Slice,
+        atoms: Sequence[EventAtom],
+        tallies: Mapping[str, _Tally],
+        honest: dict[str, bool],
     ) -> None:
         path = self._reader.local(slice_.path)
         columns = physical_type(pq.read_schema(path), _EVENT_SYSTEM)
@@ -243,7 +245,8 @@ class BucketEvaluation:
 
     def _memberships(self, definition: Planned, row: int, done: Mapping[str, Mask]) -> dict[str, bool]:
         return {
-            id_: bool(done[id_][row] if id_ in done else self._stored(id_)[row]) for id_ in definition.plan.segment_ids
+            id_: bool(done[id_][row] if id_ in done else self._stored(id_)[row])
+            for id_ in definition.plan.segment_ids
         }
 
     def _people(self, policy_id: str, candidates: Mask) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -255,7 +258,10 @@ class BucketEvaluation:
                     events.setdefault(row, []).append(event)
         for slice_ in self._reader.profiles(policy_id):
             for row, profile in self._rows_of(slice_, candidates, _PROFILE_SYSTEM):
-                yield row, {**profile, "xEvent": events.get(row, []), "segmentMembership": self._stored_map(row)}
+                yield (
+                    row,
+                    {**profile, "xEvent": events.get(row, []), "segmentMembership": self._stored_map(row)},
+                )
 
     def _rows_of(
         self, slice_: Slice, candidates: Mask, hidden: Sequence[str]

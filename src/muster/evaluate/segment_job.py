@@ -34,7 +34,9 @@ from muster.storage.workspace import Workspace
 LEFT_KEPT = timedelta(days=30)
 """How long an exit stays readable. Documented: segmentation field group."""
 
-_CHANGES = pa.schema([("definition", pa.string()), ("person", pa.string()), ("_row", pa.uint32()), ("cause", pa.string())])
+_CHANGES = pa.schema(
+    [("definition", pa.string()), ("person", pa.string()), ("_row", pa.uint32()), ("cause", pa.string())]
+)
 
 
 @dataclass(eq=False)
@@ -81,7 +83,11 @@ def begin(workspace: Workspace, job_id: str) -> Document:
         metrics = {**job.body["metrics"], "totalTime": {"startTimeInMs": at_ms}}
         transition(records, KIND, job_id, "PROCESSING", {"evaluatedAt": at_ms, "metrics": metrics})
     policies = sorted({str(definition.body["mergePolicyId"]) for definition in definitions})
-    return {"at_ms": at_ms, "definitions": [definition.id for definition in definitions], "policies": policies}
+    return {
+        "at_ms": at_ms,
+        "definitions": [definition.id for definition in definitions],
+        "policies": policies,
+    }
 
 
 def evaluate(workspace: Workspace, job_id: str, frozen: Mapping[str, Any]) -> Document:
@@ -103,7 +109,12 @@ def evaluate(workspace: Workspace, job_id: str, frozen: Mapping[str, Any]) -> Do
     for graph, definitions in sorted(by_graph.items()):
         _GraphEvaluation(workspace, job_id, graph, in_order(definitions), at, outcome).run()
     ended_ms = to_ms(workspace.wall.now())
-    return {"policies": outcome.policies, "metrics": outcome.metrics(), "started_ms": started_ms, "ended_ms": ended_ms}
+    return {
+        "policies": outcome.policies,
+        "metrics": outcome.metrics(),
+        "started_ms": started_ms,
+        "ended_ms": ended_ms,
+    }
 
 
 def commit(records: RecordsTransaction, workspace: Workspace, job_id: str, outcome: Mapping[str, Any]) -> str:
@@ -320,9 +331,19 @@ class _GraphEvaluation:
 
     def _before(self, reader: BucketReader, definition_id: str, inherited: Sequence[_Inherited]) -> Members:
         """Memberships before this job, those of persons who were merged away counted for their survivors."""
-        memberships = self._memberships.get(self._policy_of.get(definition_id, ""), None) or self._memberships_with(definition_id)
-        pack = None if memberships is None else memberships.pack(self._workspace.lake, definition_id, reader.bucket.number)
-        members = nobody(reader.row_count) if pack is None else pack.members(definition_id).resized(reader.row_count)
+        memberships = self._memberships.get(
+            self._policy_of.get(definition_id, ""), None
+        ) or self._memberships_with(definition_id)
+        pack = (
+            None
+            if memberships is None
+            else memberships.pack(self._workspace.lake, definition_id, reader.bucket.number)
+        )
+        members = (
+            nobody(reader.row_count)
+            if pack is None
+            else pack.members(definition_id).resized(reader.row_count)
+        )
         own = [item for item in inherited if item.definition_id == definition_id]
         if not own:
             return members
@@ -357,8 +378,14 @@ class _GraphEvaluation:
             if not len(merged):
                 continue
             for id_ in sorted({*self._policy_of, *used}):
-                memberships = self._memberships.get(self._policy_of.get(id_, "")) or self._memberships_with(id_)
-                pack = None if memberships is None else memberships.pack(self._workspace.lake, id_, reader.bucket.number)
+                memberships = self._memberships.get(self._policy_of.get(id_, "")) or self._memberships_with(
+                    id_
+                )
+                pack = (
+                    None
+                    if memberships is None
+                    else memberships.pack(self._workspace.lake, id_, reader.bucket.number)
+                )
                 if pack is None:
                     continue
                 members = pack.members(id_)
@@ -387,7 +414,9 @@ class _GraphEvaluation:
     def _still_told(self, memberships: Memberships, before: Members, now: Mask, alive: Mask) -> Mask:
         """Which earlier exits are still told: of persons who are, who are not back, and not for longer than 30 days."""
         horizon = to_ms(self._at - LEFT_KEPT)
-        fresh = np.array([memberships.times[str(at)] >= horizon for at in before.left_at.tolist()], dtype=np.bool_)
+        fresh = np.array(
+            [memberships.times[str(at)] >= horizon for at in before.left_at.tolist()], dtype=np.bool_
+        )
         rows: Rows = before.left_rows
         kept: Mask = fresh & ~now[rows] & alive[rows]
         return kept
@@ -444,7 +473,9 @@ def _identities_by_row(reader: BucketReader, identities_max: int) -> tuple[dict[
     return masks, counts > identities_max
 
 
-def _change_rows(definition_id: str, changed: _Changed, before: Members, reader: BucketReader) -> list[pa.Table]:
+def _change_rows(
+    definition_id: str, changed: _Changed, before: Members, reader: BucketReader
+) -> list[pa.Table]:
     """The log of changes: who entered, who left, and who was merged away while a member."""
     merged = before.mask & ~reader.persons.alive
     tables = []
@@ -454,4 +485,3 @@ def _change_rows(definition_id: str, changed: _Changed, before: Members, reader:
         columns = [[definition_id] * len(rows), persons, pa.array(rows), [cause] * len(rows)]
         tables.append(pa.table(columns, schema=_CHANGES))
     return tables
-

@@ -115,7 +115,9 @@ class JobQueue:
 
     def take_over(self, dead_executor_id: str) -> int:
         """Put the unfinished jobs of a dead worker back into the queue; gives how many."""
-        found = DBOS.list_workflows(status="PENDING", executor_id=dead_executor_id, load_input=False, load_output=False)
+        found = DBOS.list_workflows(
+            status="PENDING", executor_id=dead_executor_id, load_input=False, load_output=False
+        )
         ids = [workflow.workflow_id for workflow in found]
         if ids:
             DBOS.resume_workflows(ids, queue_name=_QUEUE)
@@ -146,7 +148,11 @@ class JobQueue:
 
     def crash_if_asked(self, workflow: str, step: str) -> None:
         """Die as `kill -9` would, once, where a fault test says."""
-        if self._crash_at != f"{workflow}.{step}" or self._crash_marker is None or self._crash_marker.exists():
+        if (
+            self._crash_at != f"{workflow}.{step}"
+            or self._crash_marker is None
+            or self._crash_marker.exists()
+        ):
             return
         self._crash_marker.write_text(self._crash_at)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -175,5 +181,3 @@ def _use_wal(database_url: str) -> None:
         connection = sqlite3.connect(path)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.close()
-
-

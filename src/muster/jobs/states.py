@@ -47,7 +47,9 @@ def transition(
         return record
     if wanted not in ALLOWED[kind].get(state, set()):
         raise TransitionRefused(kind, id, state, wanted)
-    return records.replace(kind, id, {**record.body, **(changes or {}), "status": wanted}, expected=record.version)
+    return records.replace(
+        kind, id, {**record.body, **(changes or {}), "status": wanted}, expected=record.version
+    )
 
 
 def is_final(kind: str, state: str) -> bool:

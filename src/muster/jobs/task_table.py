@@ -39,7 +39,9 @@ class TaskTable:
             .limit(limit)
         )
         with self._database.read() as connection:
-            return [DueTask(row.id, row.scope, row.workflow, row.argument) for row in connection.execute(query)]
+            return [
+                DueTask(row.id, row.scope, row.workflow, row.argument) for row in connection.execute(query)
+            ]
 
     def mark_handed_over(self, id: str) -> None:
         """The queue has the task. Handing it over twice does no harm: its id is the workflow's."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 
 from muster.kernel.version import Version
 
@@ -13,8 +13,9 @@ class MusterError(Exception):
 
     def __str__(self) -> str:
         template = (type(self).__doc__ or type(self).__name__).strip().splitlines()[0]
-        names = {field.name: getattr(self, field.name) for field in fields(self)} if hasattr(self, "__dataclass_fields__") else {}
-        return template.format(**names)
+        values = (
+            {field.name: getattr(self, field.name) for field in fields(self)} if is_dataclass(self) else {}
+        )
 
 
 @dataclass(eq=False)
@@ -88,7 +89,10 @@ class Invalid(MusterError):
     @property
     def message(self) -> str:
         """All problems in one line, each with its place."""
-        return "; ".join(f"{problem.path}: {problem.message}" if problem.path else problem.message for problem in self.problems)
+        return "; ".join(
+            f"{problem.path}: {problem.message}" if problem.path else problem.message
+            for problem in self.problems
+        )
 
     def __str__(self) -> str:
         return self.message

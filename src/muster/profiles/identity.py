@@ -90,7 +90,9 @@ class IdentityIndex:
         return found
 
 
-def _overlay(entries: npt.NDArray[np.void], wanted: npt.NDArray[np.void], found: npt.NDArray[np.uint32]) -> None:
+def _overlay(
+    entries: npt.NDArray[np.void], wanted: npt.NDArray[np.void], found: npt.NDArray[np.uint32]
+) -> None:
     highs = entries["high"]
     places = np.searchsorted(highs, wanted["high"], side="left")
     for position in np.flatnonzero(places < len(highs)):

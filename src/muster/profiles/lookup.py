@@ -52,7 +52,9 @@ class EventView:
     last_modified_at: datetime
 
 
-def lookup_profile(workspace: Workspace, namespace: str, value: str, policy_id: str | None = None) -> ProfileView | None:
+def lookup_profile(
+    workspace: Workspace, namespace: str, value: str, policy_id: str | None = None
+) -> ProfileView | None:
     """The person who owns an identity; None when nobody does."""
     return _view(open_store(workspace, policy_id), Identity(namespace, value).hash)
 
@@ -87,7 +89,9 @@ def lookup_events(
         for event in _read_row(reader, reader.events(type_), row)
     ]
     inside = [
-        pair for pair in events if (start_ms is None or pair[0] >= start_ms) and (end_ms is None or pair[0] < end_ms)
+        pair
+        for pair in events
+        if (start_ms is None or pair[0] >= start_ms) and (end_ms is None or pair[0] < end_ms)
     ]
     inside.sort(key=lambda pair: (pair[0], pair[1]["_order"]), reverse=descending)
     person = xid_of(reader.persons.hashes[row].tobytes())
@@ -105,7 +109,9 @@ def _view(store: ProfileStore, hash_: bytes) -> ProfileView | None:
         return None
     profile = profiles[0]
     identities = sorted(_read_row(reader, reader.identity_values(), row), key=lambda item: item["first_seen"])
-    entity = {name: plain(value) for name, value in profile.items() if name not in _SYSTEM and value is not None}
+    entity = {
+        name: plain(value) for name, value in profile.items() if name not in _SYSTEM and value is not None
+    }
     packs = store.memberships.packs_of_bucket(store.workspace.lake, reader.bucket.number)
     if memberships := memberships_of_row(store.memberships, packs, row):
         entity["segmentMembership"] = {NAMESPACE: memberships}
@@ -120,7 +126,9 @@ def _view(store: ProfileStore, hash_: bytes) -> ProfileView | None:
 
 
 def _event_view(ms: int, event: dict[str, Any], person: str) -> EventView:
-    entity = {name: plain(value) for name, value in event.items() if name not in _EVENT_SYSTEM and value is not None}
+    entity = {
+        name: plain(value) for name, value in event.items() if name not in _EVENT_SYSTEM and value is not None
+    }
     return EventView(
         entity_id=str(event.get("_id") or f"{event['_batch']}-{event['_order']}"),
         related_entity_id=person,
@@ -159,5 +167,3 @@ def plain(value: Any) -> Any:
 
 def _ms(value: Any) -> int:
     return int(value.timestamp() * 1000) if isinstance(value, datetime) else 0
-
-

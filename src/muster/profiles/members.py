@@ -101,7 +101,8 @@ class _Wanted:
     def statuses(self, rows: npt.NDArray[np.uint32]) -> list[str]:
         left = self.left[rows]
         fresh = self.since[rows] == self.newest
-        return np.where(left, EXITED, np.where(fresh, REALIZED, EXISTING)).tolist()
+        told: list[str] = np.where(left, EXITED, np.where(fresh, REALIZED, EXISTING)).tolist()
+        return told
 
 
 def members_of(
@@ -147,10 +148,14 @@ def membership_column(
         for place, position in enumerate(found.tolist()):
             if position < len(members.left_rows) and members.left_rows[position] == rows[place]:
                 entries[place][definition_id] = _entry(memberships, int(members.left_at[position]), EXITED)
-    return pa.array([[(NAMESPACE, list(entry.items()))] if entry else None for entry in entries], MEMBERSHIP_TYPE)
+    return pa.array(
+        [[(NAMESPACE, list(entry.items()))] if entry else None for entry in entries], MEMBERSHIP_TYPE
+    )
 
 
-def memberships_of_row(memberships: Memberships, packs: dict[str, Pack], row: int) -> dict[str, dict[str, str]]:
+def memberships_of_row(
+    memberships: Memberships, packs: dict[str, Pack], row: int
+) -> dict[str, dict[str, str]]:
     """The same map for one person: audience → status and when it began."""
     entries = {}
     for definition_id, pack in sorted(packs.items()):
@@ -170,7 +175,9 @@ def _in_bucket(store: ProfileStore, definition_id: str | None, reader: BucketRea
     if definition_id is None:
         return None
     pack = store.memberships.pack(store.workspace.lake, definition_id, reader.bucket.number)
-    return None if pack is None else pack.members(definition_id).resized(max(pack.row_count, reader.row_count))
+    return (
+        None if pack is None else pack.members(definition_id).resized(max(pack.row_count, reader.row_count))
+    )
 
 
 def _wanted(members: Members | None, statuses: tuple[str, ...], newest: int, reader: BucketReader) -> _Wanted:
@@ -204,4 +211,3 @@ def _read(path: str, visible: Mask, columns: Sequence[str] | None) -> Iterator[p
         keep = visible[batch.column("_row").to_numpy()]
         if keep.any():
             yield pa.Table.from_batches([batch]).filter(pa.array(keep))
-

@@ -102,7 +102,10 @@ class Pack:
             return nobody(self.row_count)
         mask = np.unpackbits(self._bytes("bits", place), count=self.row_count).astype(np.bool_)
         return Members(
-            mask, self._numbers("since", place), self._numbers("left_rows", place), self._numbers("left_at", place)
+            mask,
+            self._numbers("since", place),
+            self._numbers("left_rows", place),
+            self._numbers("left_at", place),
         )
 
     def of_row(self, definition_id: str, row: int) -> tuple[str, int] | None:

@@ -61,7 +61,9 @@ class _Gathered:
         number = reader.bucket.number
         inside = sorted((row, since) for (bucket, row), since in self._members.items() if bucket == number)
         left = sorted(
-            (row, at) for (bucket, row), at in self._left.items() if bucket == number and (bucket, row) not in self._members
+            (row, at)
+            for (bucket, row), at in self._left.items()
+            if bucket == number and (bucket, row) not in self._members
         )
         mask = np.zeros(reader.row_count, dtype=np.bool_)
         mask[[row for row, _ in inside]] = True

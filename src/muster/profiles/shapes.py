@@ -46,7 +46,9 @@ def _struct(array: pa.StructArray, type_: pa.StructType) -> pa.StructArray:
     # flatten() applies the parent's validity to its members; field() would show what lies under a null parent.
     members = array.flatten()
     children = [
-        conform_array(members[present[field.name]], field.type) if field.name in present else pa.nulls(len(array), field.type)
+        conform_array(members[present[field.name]], field.type)
+        if field.name in present
+        else pa.nulls(len(array), field.type)
         for field in type_
     ]
     mask = array.is_null() if array.null_count else None
@@ -66,7 +68,10 @@ def _map(array: pa.MapArray, type_: pa.MapType) -> pa.MapArray:
     entries = pc.list_flatten(listed)
     keys, values = entries.field("key"), entries.field("value")
     mapped = pa.MapArray.from_arrays(
-        _offsets(listed), conform_array(keys, type_.key_type), conform_array(values, type_.item_type), type=type_
+        _offsets(listed),
+        conform_array(keys, type_.key_type),
+        conform_array(values, type_.item_type),
+        type=type_,
     )
     if not array.null_count:
         return mapped

@@ -29,7 +29,9 @@ class ClockBackwards(MusterError):
 class BusinessTime:
     """Reads and sets the offset. Reading is cached for a moment: a clock is asked often."""
 
-    def __init__(self, database: Database, wall: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, database: Database, wall: Clock, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._database = database
         self._wall = wall
         self._monotonic = monotonic

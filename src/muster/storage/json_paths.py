@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 from sqlalchemy.dialects.postgresql import JSONB
 
-from muster.storage.records import Filter, Order
+from muster.storage.records import Filter, Operator, Order
 from muster.storage.tables import documents
 
 Element = ColumnElement[object]
@@ -23,7 +23,7 @@ _COLUMNS: dict[str, Element] = {
 def condition(filter_: Filter, *, sqlite: bool) -> ColumnElement[bool]:
     """The SQL of one filter over the table of documents. Never NULL."""
     if filter_.operator in ("!=", "absent"):
-        positive = "==" if filter_.operator == "!=" else "exists"
+        positive: Operator = "==" if filter_.operator == "!=" else "exists"
         turned = Filter(filter_.path, positive, filter_.values, filter_.ignore_case)
         return sa.not_(condition(turned, sqlite=sqlite))
     if filter_.path[0] in _COLUMNS:
@@ -37,9 +37,7 @@ def ordering(order: Order, *, sqlite: bool) -> list[ColumnElement[object]]:
     if order.path[0] in _COLUMNS:
         column: Element = _COLUMNS[order.path[0]]
         return [column.desc() if order.descending else column.asc()]
-    dialect = _Sqlite() if sqlite else _Postgres()
-    value = dialect.member(documents.c.body, order.path)
-    keys = [dialect.number(value), dialect.text(value)]
+    keys = _Sqlite().keys(order.path) if sqlite else _Postgres().keys(order.path)
     return [(key.desc() if order.descending else key.asc()).nulls_last() for key in keys]
 
 
@@ -121,6 +119,10 @@ class _Sqlite:
         kind = sa.func.json_type(document, path)
         return sa.case((kind.in_(["integer", "real"]), sa.func.json_extract(document, path)), else_=None)
 
+    def keys(self, path: tuple[str, ...]) -> list[Element]:
+        value = self.member(documents.c.body, path)
+        return [self.number(value), self.text(value)]
+
     def some(self, document: Element, path: tuple[str, ...], filter_: Filter) -> ColumnElement[bool]:
         head, rest = _split(path)
         if rest is None:
@@ -153,14 +155,22 @@ class _Postgres:
         is_number = sa.func.jsonb_typeof(value) == "number"
         return sa.case((is_number, sa.cast(self.text(value), sa.Double)), else_=None)
 
+    def keys(self, path: tuple[str, ...]) -> list[Element]:
+        value = self.member(documents.c.body, path)
+        return [self.number(value), self.text(value)]
+
     def some(self, document: Element, path: tuple[str, ...], filter_: Filter) -> ColumnElement[bool]:
         head, rest = _split(path)
         if rest is None:
             value = self.member(document, head)
             return _compare_json(self.text(value), self.number(value), filter_)
         array = self.member(document, head)
-        listed = sa.case((sa.func.jsonb_typeof(array) == "array", array), else_=sa.literal_column("'[]'::jsonb"))
-        each = sa.func.jsonb_array_elements(listed).table_valued(sa.column("value", JSONB), joins_implicitly=True)
+        listed = sa.case(
+            (sa.func.jsonb_typeof(array) == "array", array), else_=sa.literal_column("'[]'::jsonb")
+        )
+        each = sa.func.jsonb_array_elements(listed).table_valued(
+            sa.column("value", JSONB), joins_implicitly=True
+        )
         if rest:
             inner = self.some(each.c.value, rest, filter_)
         else:

@@ -42,10 +42,13 @@ class ObjectLake:
         self._cache.mkdir(parents=True, exist_ok=True)
 
     def put(self, path: str, source: Path) -> None:
-        with _translated(path):
-            with source.open("rb") as file, obstore.open_writer(self._store, path, buffer_size=_CHUNK_BYTES) as out:
-                while chunk := file.read(_CHUNK_BYTES):
-                    out.write(chunk)
+        with (
+            _translated(path),
+            source.open("rb") as file,
+            obstore.open_writer(self._store, path, buffer_size=_CHUNK_BYTES) as out,
+        ):
+            while chunk := file.read(_CHUNK_BYTES):
+                out.write(chunk)
         source.unlink()
 
     def local(self, path: str) -> Path:

@@ -180,4 +180,3 @@ class Records(Protocol):
         The block must be short: no file is read and no network waited for inside.
         """
         ...
-

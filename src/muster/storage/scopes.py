@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from muster.kernel.clock import Clock, from_ms, to_ms
-from muster.kernel.errors import AlreadyExists, NotFound
+from muster.kernel.errors import AlreadyExists, InUse, NotFound
 from muster.kernel.ids import Ids
 from muster.kernel.page import Page
 from muster.kernel.scope import Scope
@@ -23,6 +23,15 @@ from muster.storage.database import Database
 _S, _C = tables.scopes, tables.clients
 
 ALL_PERMISSIONS = ("*",)
+
+_FIELDS: Mapping[str, sa.Column[Any]] = {
+    "name": _S.c.sandbox_name,
+    "title": _S.c.title,
+    "type": _S.c.sandbox_type,
+    "state": _S.c.state,
+    "createdDate": _S.c.created_ms,
+}
+"""The API's names of the fields that a list is filtered and sorted by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +67,18 @@ class Sandboxes:
         self._clock = clock
         self._ids = ids
 
-    def add(self, org_id: str, name: str, title: str, type_: str, *, is_default: bool, by: str, state: str = "active") -> Sandbox:
-        """Make a sandbox. Raises `AlreadyExists` when the organisation has one of that name."""
+    def add(
+        self,
+        org_id: str,
+        name: str,
+        title: str,
+        type_: str,
+        *,
+        is_default: bool,
+        by: str,
+        state: str = "active",
+    ) -> Sandbox:
+        """Make a sandbox; the name of a deleted one is free again. Raises `AlreadyExists` when it is in use."""
         now = to_ms(self._clock.now())
         row = {
             "org_id": org_id,
@@ -74,8 +93,11 @@ class Sandboxes:
             "updated_ms": now,
             "created_by": by,
         }
+        named = (_S.c.org_id == org_id, _S.c.sandbox_name == name, _S.c.state == "deleted")
         try:
             with self._database.write() as connection:
+                # The deleted sandbox keeps its row, since jobs may still name its number, but gives up its name.
+                connection.execute(sa.update(_S).where(*named).values(sandbox_name=_S.c.sandbox_id))
                 connection.execute(sa.insert(_S).values(**row))
         except sa.exc.IntegrityError as error:
             raise AlreadyExists("sandbox", f"name {name}") from error
@@ -97,13 +119,27 @@ class Sandboxes:
         """The sandbox that a task belongs to. Raises `NotFound`."""
         return self._one(str(number), _S.c.number == number)
 
-    def page(self, org_id: str, *, offset: int, limit: int) -> Page[Sandbox]:
-        """The sandboxes of an organisation, in the order they were made."""
-        mine = _S.c.org_id == org_id
+    def page(
+        self,
+        org_id: str,
+        *,
+        offset: int,
+        limit: int,
+        where: Mapping[str, str] | None = None,
+        orders: Sequence[tuple[str, bool]] = (),
+    ) -> Page[Sandbox]:
+        """The sandboxes of an organisation, in the order they were made unless another is asked for.
+
+        Args:
+            where: Values by field, all of which must hold: `name`, `title`, `type`, `state`.
+            orders: Pairs of such a field, or `createdDate`, and whether the order is descending.
+        """
+        wanted = [_S.c.org_id == org_id, *(_FIELDS[name] == value for name, value in (where or {}).items())]
+        order = [_FIELDS[name].desc() if descending else _FIELDS[name].asc() for name, descending in orders]
+        query = sa.select(_S).where(*wanted).order_by(*order, _S.c.number).offset(offset).limit(limit)
         with self._database.read() as connection:
-            count = connection.execute(sa.select(sa.func.count()).select_from(_S).where(mine)).scalar_one()
-            rows = connection.execute(sa.select(_S).where(mine).order_by(_S.c.number).offset(offset).limit(limit))
-            return Page(tuple(_sandbox(row) for row in rows), offset, limit, count)
+            count = connection.execute(sa.select(sa.func.count()).select_from(_S).where(*wanted)).scalar_one()
+            return Page(tuple(_sandbox(row) for row in connection.execute(query)), offset, limit, count)
 
     def change(self, org_id: str, name: str, **values: Any) -> Sandbox:
         """Change the title or the state. Raises `NotFound`."""
@@ -115,6 +151,40 @@ class Sandboxes:
                 .values(version=_S.c.version + 1, updated_ms=to_ms(self._clock.now()), **values)
             )
         return self.get(org_id, name)
+
+    def delete(self, org_id: str, name: str) -> Sandbox:
+        """Close a sandbox for good: nobody can select it, and what waits in it is never started. Raises `NotFound`."""
+        sandbox = self.change(org_id, name, state="deleted")
+        with self._database.write() as connection:
+            waiting = (tables.tasks.c.scope == sandbox.scope.number, tables.tasks.c.state == "waiting")
+            connection.execute(sa.delete(tables.tasks).where(*waiting))
+        return sandbox
+
+    def reset(self, org_id: str, name: str) -> Sandbox:
+        """Empty a sandbox: all its resources, secrets and waiting tasks are gone. Its files are the caller's to remove.
+
+        Raises:
+            NotFound: There is no such sandbox.
+            InUse: Jobs are running in it.
+        """
+        number = self.get(org_id, name).scope.number
+        with self._database.write() as connection:
+            running = sa.select(tables.tasks.c.id).where(
+                tables.tasks.c.scope == number, tables.tasks.c.state != "waiting"
+            )
+            ids = [row.id for row in connection.execute(running.limit(5))]
+            if ids:
+                raise InUse("sandbox", name, f"running jobs ({', '.join(ids)})")
+            kept = (
+                tables.documents,
+                tables.document_keys,
+                tables.document_links,
+                tables.secrets,
+                tables.tasks,
+            )
+            for table in kept:
+                connection.execute(sa.delete(table).where(table.c.scope == number))
+        return self.change(org_id, name)
 
     def _one(self, shown: str, *conditions: sa.ColumnElement[bool]) -> Sandbox:
         with self._database.read() as connection:
@@ -131,7 +201,9 @@ class Clients:
         self._database = database
         self._clock = clock
 
-    def put(self, client_id: str, secret: str, org_id: str, permissions: Sequence[str] = ALL_PERMISSIONS) -> Client:
+    def put(
+        self, client_id: str, secret: str, org_id: str, permissions: Sequence[str] = ALL_PERMISSIONS
+    ) -> Client:
         """Make a client, or give an existing one another secret and other permissions."""
         row = {
             "org_id": org_id,
@@ -178,5 +250,11 @@ def _hashed(secret: str, salt: bytes) -> str:
 def _sandbox(row: Any) -> Sandbox:
     scope = Scope(row.number, row.org_id, row.sandbox_id, row.sandbox_name, row.sandbox_type, row.is_default)
     return Sandbox(
-        scope, row.title, row.state, row.version, from_ms(row.created_ms), from_ms(row.updated_ms), row.created_by
+        scope,
+        row.title,
+        row.state,
+        row.version,
+        from_ms(row.created_ms),
+        from_ms(row.updated_ms),
+        row.created_by,
     )

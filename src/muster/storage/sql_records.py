@@ -112,7 +112,9 @@ class _Transaction:
                 _L.c.target == target,
             )
             conditions.append(_D.c.id.in_(linked))
-        count = self._connection.execute(sa.select(sa.func.count()).select_from(_D).where(*conditions)).scalar_one()
+        count = self._connection.execute(
+            sa.select(sa.func.count()).select_from(_D).where(*conditions)
+        ).scalar_one()
         if not query.limit:
             return Page((), query.offset, 0, count)
         orders: list[sa.ColumnElement[Any]] = []
@@ -234,4 +236,6 @@ class _Transaction:
 
 
 def _record(row: Any) -> Record:
-    return Record(row.kind, row.id, Version(row.version), row.body, from_ms(row.created_ms), from_ms(row.updated_ms))
+    return Record(
+        row.kind, row.id, Version(row.version), row.body, from_ms(row.created_ms), from_ms(row.updated_ms)
+    )

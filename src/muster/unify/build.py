@@ -15,7 +15,7 @@ from muster.profiles.identity import NO_ROW, bucket_of
 from muster.profiles.manifest import Bucket, Snapshot
 from muster.profiles.merge_policies import MergePolicy
 from muster.storage.workspace import Workspace
-from muster.unify.identity_graph import Assignment, KnownPerson, Person, assign
+from muster.unify.identity_graph import Assignment, KnownPerson, assign
 from muster.unify.rows import RowIdentities, read_identities
 from muster.unify.run_files import Addition, BucketChange, Move, RunWriter
 from muster.xdm.registry import IdentityField
@@ -47,7 +47,9 @@ def add_batch(
         if fresh or not snapshot.ordinal:
             wanted = _bucket_count(int(rows.is_primary.sum()), workspace.settings.bucket_persons_max)
             generation = snapshot.buckets[0].generation
-            snapshot = replace(snapshot, buckets=tuple(Bucket(number, generation) for number in range(wanted)))
+            snapshot = replace(
+                snapshot, buckets=tuple(Bucket(number, generation) for number in range(wanted))
+            )
         readers = [BucketReader(bucket, workspace.lake) for bucket in snapshot.buckets]
         known = find_known(readers, rows)
         assignment = assign(rows, known, ordinal=ordinal, linked=snapshot.graph == LINKED_GRAPH)
@@ -123,9 +125,7 @@ def _place(assignment: Assignment, snapshot: Snapshot, *, only_changed: bool) ->
             move = Move(absorbed.bucket, absorbed.row, number, row, person.hash)
             changes[absorbed.bucket].departures.append(move)
             changes[number].arrivals.append(move)
-    sized = {
-        number: replace(change, row_count=next_rows[number]) for number, change in changes.items()
-    }
+    sized = {number: replace(change, row_count=next_rows[number]) for number, change in changes.items()}
     return _Placed(places, sized)
 
 

@@ -42,12 +42,19 @@ def compact(workspace: Workspace, snapshot: Snapshot) -> Snapshot:
 def _folded(workspace: Workspace, snapshot: Snapshot, bucket: Bucket) -> Bucket:
     with workspace.engine.cursor() as cursor, workspace.lake.spool() as spool:
         folder = f"profiles/{snapshot.graph}/{snapshot.ordinal:08d}-base/bucket-{bucket.number:04d}"
-        return replace(bucket, segments=(_Folding(workspace, cursor, spool, bucket, folder).segment(snapshot),))
+        return replace(
+            bucket, segments=(_Folding(workspace, cursor, spool, bucket, folder).segment(snapshot),)
+        )
 
 
 class _Folding:
     def __init__(
-        self, workspace: Workspace, cursor: duckdb.DuckDBPyConnection, spool: Path, bucket: Bucket, folder: str
+        self,
+        workspace: Workspace,
+        cursor: duckdb.DuckDBPyConnection,
+        spool: Path,
+        bucket: Bucket,
+        folder: str,
     ) -> None:
         self._workspace = workspace
         self._cursor = cursor
@@ -69,7 +76,9 @@ class _Folding:
                 for place, policy_id in enumerate(sorted(snapshot.policies))
             },
             events={
-                type_: self._fold(reader.events(type_), "_row, timestamp NULLS LAST, _order", f"events-{place}")
+                type_: self._fold(
+                    reader.events(type_), "_row, timestamp NULLS LAST, _order", f"events-{place}"
+                )
                 for place, type_ in enumerate(reader.event_types)
             },
         )
@@ -83,18 +92,18 @@ class _Folding:
         file = self._spool / f"{name}.parquet"
         union = " UNION ALL BY NAME ".join(parts)
         self._cursor.execute(
-            f"COPY (SELECT * FROM ({union}) ORDER BY {keys}) TO {literal(str(file))} "  # noqa: S608
+            f"COPY (SELECT * FROM ({union}) ORDER BY {keys}) TO {literal(str(file))} "
             "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
         )
         return self._keep(file, f"{name}.parquet")
 
     def _visible_sql(self, slice_: Slice, name: str) -> str:
-        source = f"SELECT * FROM read_parquet({literal(self._local(slice_.path))})"  # noqa: S608
+        source = f"SELECT * FROM read_parquet({literal(self._local(slice_.path))})"
         if slice_.hidden is None or not slice_.hidden.any():
             return f"({source})"
         hidden = pa.array(np.flatnonzero(slice_.hidden).astype(np.uint32))
         self._cursor.register(name, pa.table({"_row": hidden}))
-        return f"({source} WHERE _row NOT IN (SELECT _row FROM {quoted(name)}))"  # noqa: S608
+        return f"({source} WHERE _row NOT IN (SELECT _row FROM {quoted(name)}))"
 
     def _persons(self) -> str:
         persons = self._reader.persons

@@ -34,7 +34,9 @@ def merged_profiles_sql(
     attributes = [field for field in columns if field.name not in (*SYSTEM_COLUMNS, *UNITED)]
     where = f"WHERE _dataset IN ({', '.join(map(literal, precedence))})" if precedence else ""
     rank = _rank(precedence)
-    alone = ", ".join(["_row", "[_dataset] AS _datasets", "_seen", *(quoted(field.name) for field in attributes)])
+    alone = ", ".join(
+        ["_row", "[_dataset] AS _datasets", "_seen", *(quoted(field.name) for field in attributes)]
+    )
     merged = ", ".join(
         [
             "_row",
@@ -44,7 +46,7 @@ def merged_profiles_sql(
         ]
     )
     if all_alone:
-        return f"SELECT {alone} FROM {fragments} {where}"  # noqa: S608 - as below
+        return f"SELECT {alone} FROM {fragments} {where}"
     # Most persons have one fragment, and for them there is nothing to merge; aggregating a wide schema is dear.
     return f"""
         WITH ranked AS (
@@ -53,13 +55,15 @@ def merged_profiles_sql(
         SELECT {alone} FROM ranked WHERE _fragments = 1
         UNION ALL BY NAME
         SELECT {merged} FROM ranked WHERE _fragments > 1 GROUP BY _row
-    """  # noqa: S608 - names are quoted, ids are literals made here
+    """
 
 
 def _rank(precedence: Sequence[str]) -> str:
     if not precedence:
         return "_order"
-    places = " ".join(f"WHEN {literal(dataset)} THEN {len(precedence) - place}" for place, dataset in enumerate(precedence))
+    places = " ".join(
+        f"WHEN {literal(dataset)} THEN {len(precedence) - place}" for place, dataset in enumerate(precedence)
+    )
     return f"(CASE _dataset {places} END)::HUGEINT * 9223372036854775807 + _order"
 
 
@@ -67,6 +71,7 @@ def _merged(column: str, type_: pa.DataType) -> str:
     if not pa.types.is_struct(type_) or type_.num_fields == 0:
         return f"arg_max({column}, _rank) FILTER (WHERE {column} IS NOT NULL)"
     members = ", ".join(
-        f"{quoted(member.name)} := {_merged(f'{column}.{quoted(member.name)}', member.type)}" for member in type_
+        f"{quoted(member.name)} := {_merged(f'{column}.{quoted(member.name)}', member.type)}"
+        for member in type_
     )
     return f"CASE WHEN count({column}) > 0 THEN struct_pack({members}) END"

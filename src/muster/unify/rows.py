@@ -85,7 +85,7 @@ def _of_file(
         WHERE i.namespace IS NOT NULL AND i.value IS NOT NULL AND i.value <> ''
           AND length(i.value) <= {VALUE_LENGTH_MAX}
         ORDER BY n, i.is_primary DESC, place
-        """,  # noqa: S608 - the inserted parts are built below from quoted field names
+        """,
         params={"file": str(file)},
     ).to_arrow_table()
 
@@ -137,7 +137,10 @@ def _identity_map_sql(schema: pa.Schema) -> str:
 def _legacy_sql(schema: pa.Schema) -> str:
     """`identities[]` of the 2019 profile form: list of {id, namespace {code}, primary}."""
     position = schema.get_field_index("identities")
-    if position < 0 or not (_is_list_of(schema.field(position).type, "id") and _is_list_of(schema.field(position).type, "namespace")):
+    if position < 0 or not (
+        _is_list_of(schema.field(position).type, "id")
+        and _is_list_of(schema.field(position).type, "namespace")
+    ):
         return ""
     primary = "coalesce(i.primary, false)" if _is_list_of(schema.field(position).type, "primary") else "false"
     return (
@@ -160,4 +163,6 @@ def _has_path(schema: pa.Schema, path: Sequence[str]) -> bool:
 
 def _is_list_of(type_: pa.DataType, member: str) -> bool:
     is_list = pa.types.is_list(type_) or pa.types.is_large_list(type_)
-    return bool(is_list and pa.types.is_struct(type_.value_type) and type_.value_type.get_field_index(member) >= 0)
+    return bool(
+        is_list and pa.types.is_struct(type_.value_type) and type_.value_type.get_field_index(member) >= 0
+    )

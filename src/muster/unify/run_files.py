@@ -145,7 +145,9 @@ class RunWriter:
         primary = rows.primary[numbers]
         places = np.asarray(self._places, dtype=np.int64).reshape(-1, 2)[self._person_of[primary]]
         hashes = [identity.hash for identity in rows.identities]
-        dictionary = pa.DictionaryArray.from_arrays(pa.array(primary, pa.int32()), pa.array(hashes, pa.binary()))
+        dictionary = pa.DictionaryArray.from_arrays(
+            pa.array(primary, pa.int32()), pa.array(hashes, pa.binary())
+        )
         assigned = pa.table(
             {
                 "_n": numbers,
@@ -163,7 +165,11 @@ class RunWriter:
         touched = np.array(sorted({row for _, row in change.touched}), dtype=np.uint32)
         copied = list(_copyings(number, touched, change.arrivals, reader.row_count))
         folder_files = _Folder(self._lake, self._spool, folder)
-        events = self._write_events(number, change, folder_files) if self._addition.is_events or change.arrivals else {}
+        events = (
+            self._write_events(number, change, folder_files)
+            if self._addition.is_events or change.arrivals
+            else {}
+        )
         if not len(touched) and not change.departures and not events:
             return None
         departed = np.array(sorted(move.from_row for move in change.departures), dtype=np.uint32)
@@ -187,7 +193,9 @@ class RunWriter:
     def _write_rows(self) -> None:
         addition = self._addition
         present = {name for file in addition.files for name in pq.read_schema(file).names}
-        columns = pa.schema([field for field in addition.columns if field.name in present and field.name not in UNITED])
+        columns = pa.schema(
+            [field for field in addition.columns if field.name in present and field.name not in UNITED]
+        )
         schema = columns.insert(0, pa.field("_n", pa.int64()))
         start = 0
         with pq.ParquetWriter(self._staged, schema, compression="zstd") as out:
@@ -206,26 +214,26 @@ class RunWriter:
                    TIMESTAMPTZ {literal(iso(addition.at))} AS _seen, r.* EXCLUDE (_n)
             FROM read_parquet({literal(str(self._staged))}) r JOIN assigned a ON r._n = a._n
             WHERE a.bucket = {number} AND {where}
-        """  # noqa: S608 - literals are quoted
+        """
 
     def _write_fragments(self, number: int, copied: Sequence[Copying], folder: _Folder) -> str:
         parts = list(self._copied_sql(copied, lambda reader: reader.fragments()))
         if not self._addition.is_events:
             # A later row of the same primary identity in the same dataset replaces the fragment. Documented: batch ingestion.
             same = f"_dataset = {literal(self._addition.dataset_id)} AND _identity IN (SELECT _identity FROM assigned)"
-            parts = [f"SELECT * FROM ({part}) WHERE NOT ({same})" for part in parts]  # noqa: S608
+            parts = [f"SELECT * FROM ({part}) WHERE NOT ({same})" for part in parts]
             parts.append(self._batch_rows(number))
         if not parts:
             return ""
-        return self._copy(" UNION ALL BY NAME ".join(f"({part})" for part in parts), "_row, _order", folder, "fragments")
+        return self._copy(
+            " UNION ALL BY NAME ".join(f"({part})" for part in parts), "_row, _order", folder, "fragments"
+        )
 
     def _write_identities(
         self, number: int, change: BucketChange, copied: Sequence[Copying], folder: _Folder
     ) -> tuple[str, str]:
         """The index file and the values of all identities of the touched rows."""
-        fresh = [
-            (row, position) for person, row in change.touched for position in person.new_identities
-        ]
+        fresh = [(row, position) for person, row in change.touched for position in person.new_identities]
         identities = [self._rows.identities[position] for _, position in fresh]
         codes = self._addition.namespace_codes
         self._cursor.register(
@@ -235,21 +243,34 @@ class RunWriter:
                     "_row": pa.array([row for row, _ in fresh], pa.uint32()),
                     "hash": pa.array([identity.hash for identity in identities], pa.binary()),
                     "namespace": pa.array(
-                        [codes.get(identity.namespace, identity.namespace) for identity in identities], pa.string()
+                        [codes.get(identity.namespace, identity.namespace) for identity in identities],
+                        pa.string(),
                     ),
                     "value": pa.array([identity.value for identity in identities], pa.string()),
-                    "is_primary": pa.array([bool(self._rows.is_primary[position]) for _, position in fresh], pa.bool_()),
-                    "first_seen": pa.array([(self._ordinal << 32) | position for _, position in fresh], pa.int64()),
+                    "is_primary": pa.array(
+                        [bool(self._rows.is_primary[position]) for _, position in fresh], pa.bool_()
+                    ),
+                    "first_seen": pa.array(
+                        [(self._ordinal << 32) | position for _, position in fresh], pa.int64()
+                    ),
                 }
             ),
         )
-        parts = [*self._copied_sql(copied, lambda reader: reader.identity_values()), "SELECT * FROM fresh_identities"]
-        values = self._copy(" UNION ALL BY NAME ".join(f"({part})" for part in parts), "_row, first_seen", folder, "identity_values")
+        parts = [
+            *self._copied_sql(copied, lambda reader: reader.identity_values()),
+            "SELECT * FROM fresh_identities",
+        ]
+        values = self._copy(
+            " UNION ALL BY NAME ".join(f"({part})" for part in parts),
+            "_row, first_seen",
+            folder,
+            "identity_values",
+        )
         hashes = [identity.hash for identity in identities]
         rows = [row for row, _ in fresh]
         arrived = [copying for copying in copied if _is_arrival(copying, number)]
         for part in self._copied_sql(arrived, lambda reader: reader.identity_values()):
-            for row, hash_ in self._cursor.sql(f"SELECT _row, hash FROM ({part})").fetchall():  # noqa: S608
+            for row, hash_ in self._cursor.sql(f"SELECT _row, hash FROM ({part})").fetchall():
                 hashes.append(hash_)
                 rows.append(row)
         for hash_ in self._left_identities(number, change):
@@ -266,8 +287,10 @@ class RunWriter:
         leaving = [move.from_row for move in change.departures if move.to_bucket != number]
         if leaving:
             rows = np.array(sorted(leaving), dtype=np.uint32)
-            for part in self._copied_sql([Copying(number, rows, rows)], lambda reader: reader.identity_values()):
-                yield from (hash_ for (hash_,) in self._cursor.sql(f"SELECT hash FROM ({part})").fetchall())  # noqa: S608
+            for part in self._copied_sql(
+                [Copying(number, rows, rows)], lambda reader: reader.identity_values()
+            ):
+                yield from (hash_ for (hash_,) in self._cursor.sql(f"SELECT hash FROM ({part})").fetchall())
 
     def _write_persons(self, change: BucketChange, folder: _Folder) -> str:
         reader = None
@@ -298,7 +321,9 @@ class RunWriter:
     def _write_profiles(
         self, change: BucketChange, fragments: str, identity_values: str, folder: _Folder
     ) -> dict[str, str]:
-        touched = sorted((row, person) for row, person in {row: person.hash for person, row in change.touched}.items())
+        touched = sorted(
+            (row, person) for row, person in {row: person.hash for person, row in change.touched}.items()
+        )
         if not touched:
             return {}
         table = pa.table(
@@ -324,17 +349,17 @@ class RunWriter:
             return f"""
                 SELECT t._row, t._person, []::VARCHAR[] AS _datasets, {seen} AS _seen, FALSE AS _has_record, i."identityMap"
                 FROM touched t LEFT JOIN ({_IDENTITY_MAP_SQL}) i ON i._row = t._row
-            """  # noqa: S608
+            """
         path = self._local(fragments)
         relation = f"read_parquet({literal(path)})"
-        alone = self._cursor.sql(f"SELECT count(*) = count(DISTINCT _row) FROM {relation}").fetchall()[0][0]  # noqa: S608
+        alone = self._cursor.sql(f"SELECT count(*) = count(DISTINCT _row) FROM {relation}").fetchall()[0][0]
         merged = merged_profiles_sql(relation, pq.read_schema(path), precedence, all_alone=bool(alone))
         return f"""
             SELECT t._row, t._person, coalesce(p._datasets, []) AS _datasets, coalesce(p._seen, {seen}) AS _seen,
                    p._row IS NOT NULL AS _has_record, i."identityMap", p.* EXCLUDE (_row, _datasets, _seen)
             FROM touched t LEFT JOIN ({merged}) p ON p._row = t._row
                  LEFT JOIN ({_IDENTITY_MAP_SQL}) i ON i._row = t._row
-        """  # noqa: S608
+        """
 
     def _write_events(self, number: int, change: BucketChange, folder: _Folder) -> dict[str, str]:
         reader = self._readers[number]
@@ -344,7 +369,7 @@ class RunWriter:
             types |= self._batch_event_types(number)
         paths = {}
         for place, type_ in enumerate(sorted(types)):
-            parts = list(self._copied_sql(moved, lambda source, type_=type_: source.events(type_)))  # type: ignore[misc]
+            parts = list(self._copied_sql(moved, lambda source, type_=type_: source.events(type_)))
             if self._addition.is_events:
                 parts.append(self._new_events_sql(number, type_, reader))
             if not parts:
@@ -356,11 +381,15 @@ class RunWriter:
 
     def _batch_event_types(self, number: int) -> set[str]:
         if not self._has("eventType"):
-            return {""} if self._cursor.sql(f"SELECT 1 FROM assigned WHERE bucket = {number} LIMIT 1").fetchall() else set()  # noqa: S608
+            return (
+                {""}
+                if self._cursor.sql(f"SELECT 1 FROM assigned WHERE bucket = {number} LIMIT 1").fetchall()
+                else set()
+            )
         sql = f"""
             SELECT DISTINCT coalesce(r."eventType", '') FROM read_parquet({literal(str(self._staged))}) r
             JOIN assigned a ON r._n = a._n WHERE a.bucket = {number}
-        """  # noqa: S608
+        """
         return {type_ for (type_,) in self._cursor.sql(sql).fetchall()}
 
     def _new_events_sql(self, number: int, type_: str, reader: BucketReader) -> str:
@@ -371,7 +400,7 @@ class RunWriter:
         # An event is told by its dataset and its `_id`: delivered twice, within a batch or over the years, it is one.
         sql = f"""
             SELECT * FROM ({sql}) QUALIFY _id IS NULL OR row_number() OVER (PARTITION BY _row, _id ORDER BY _order) = 1
-        """  # noqa: S608
+        """
         earlier = [slice_.path for slice_ in reader.events(type_)]
         if not earlier:
             return sql
@@ -381,29 +410,31 @@ class RunWriter:
                 SELECT 1 FROM read_parquet({files}, union_by_name = true) e
                 WHERE e._row = n._row AND e._dataset = n._dataset AND e._id = n._id
             )
-        """  # noqa: S608
+        """
 
-    def _copied_sql(
-        self, copyings: Sequence[Copying], slices_of: Any
-    ) -> Iterator[str]:
+    def _copied_sql(self, copyings: Sequence[Copying], slices_of: Any) -> Iterator[str]:
         """SELECTs that take rows over from earlier segments, with their new row numbers."""
         for copying in copyings:
             reader = self._readers[copying.bucket]
             slices: list[Slice] = slices_of(reader)
             for place, slice_ in enumerate(slices):
-                visible = np.ones(len(copying.old), dtype=np.bool_) if slice_.hidden is None else ~slice_.hidden[copying.old]
+                visible = (
+                    np.ones(len(copying.old), dtype=np.bool_)
+                    if slice_.hidden is None
+                    else ~slice_.hidden[copying.old]
+                )
                 if not visible.any():
                     continue
                 name = f"copied_{copying.bucket}_{place}_{len(copying.old)}_{int(copying.new[0])}"
                 pairs = {"old": pa.array(copying.old[visible]), "new": pa.array(copying.new[visible])}
                 self._cursor.register(name, pa.table(pairs))
                 path = literal(self._local(slice_.path))
-                yield f"SELECT m.new AS _row, f.* EXCLUDE (_row) FROM read_parquet({path}) f JOIN {quoted(name)} m ON f._row = m.old"  # noqa: S608
+                yield f"SELECT m.new AS _row, f.* EXCLUDE (_row) FROM read_parquet({path}) f JOIN {quoted(name)} m ON f._row = m.old"
 
     def _copy(self, sql: str, order: str, folder: _Folder, name: str) -> str:
         file = self._spool / f"{name}.parquet"
         self._cursor.execute(
-            f"COPY (SELECT * FROM ({sql}) ORDER BY {order}) TO {literal(str(file))} "  # noqa: S608
+            f"COPY (SELECT * FROM ({sql}) ORDER BY {order}) TO {literal(str(file))} "
             "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
         )
         return folder.keep(file, f"{name}.parquet")
@@ -461,4 +492,3 @@ def _moved(arrivals: Sequence[Move]) -> Iterator[Copying]:
 
 def _is_arrival(copying: Copying, number: int) -> bool:
     return copying.bucket != number or not np.array_equal(copying.old, copying.new)
-

@@ -8,8 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from muster.catalog.batches import BatchFile, Batches
+from muster.catalog.batches import Batches
 from muster.catalog.datasets import Dataset, Datasets
+from muster.catalog.files import BatchFile
 from muster.kernel.clock import from_ms
 from muster.kernel.version import Version
 from muster.profiles.manifest import KIND, Bucket, Snapshot, commit_snapshot, parse_snapshot, read_snapshot
@@ -38,7 +39,9 @@ def feeds_profiles(dataset: Dataset) -> bool:
     return dataset.profile_enabled
 
 
-def lay_over(workspace: Workspace, dataset: Dataset, batch_id: str, paths: Sequence[str], at_ms: int) -> Built:
+def lay_over(
+    workspace: Workspace, dataset: Dataset, batch_id: str, paths: Sequence[str], at_ms: int
+) -> Built:
     """Build every graph's store with one more batch. Nothing is visible until `commit`."""
     built: Built = {"snapshots": [], "memberships": []}
     for graph in _graphs(workspace):
@@ -64,7 +67,14 @@ def build_anew(workspace: Workspace, graph: str, *, without: str = "") -> Built:
     policies = _policies(workspace, graph)
     for batch_id, dataset, files, at_ms in _history(workspace, without):
         snapshot = _with_batch(
-            workspace, snapshot, dataset, batch_id, [file.path for file in files], at_ms, policies, fresh=fresh
+            workspace,
+            snapshot,
+            dataset,
+            batch_id,
+            [file.path for file in files],
+            at_ms,
+            policies,
+            fresh=fresh,
         )
         snapshot = compact(workspace, snapshot)
         fresh = False
@@ -148,7 +158,9 @@ def _with_batch(
     )
     if not addition.files:
         return replace(snapshot, ordinal=snapshot.ordinal + 1)
-    return add_batch(workspace, snapshot, addition, registry.identities(dataset.schema_id), policies, fresh=fresh)
+    return add_batch(
+        workspace, snapshot, addition, registry.identities(dataset.schema_id), policies, fresh=fresh
+    )
 
 
 def _columns(registry: Registry, *, is_events: bool) -> pa.Schema:
@@ -158,7 +170,9 @@ def _columns(registry: Registry, *, is_events: bool) -> pa.Schema:
 def _history(workspace: Workspace, without: str) -> Iterator[tuple[str, Dataset, list[BatchFile], int]]:
     """The successful batches of enabled datasets in the order in which they became so."""
     batches, datasets = Batches(workspace), Datasets(workspace)
-    query = Query(filters=(Filter(("status",), "==", ("success",)),), orders=(Order(("completed",)),), limit=_PAGE)
+    query = Query(
+        filters=(Filter(("status",), "==", ("success",)),), orders=(Order(("completed",)),), limit=_PAGE
+    )
     offset = 0
     while True:
         with workspace.records.read() as records:

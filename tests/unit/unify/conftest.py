@@ -104,7 +104,11 @@ class Store:
         """Per person the ids of the events, by time."""
         found: dict[str, list[tuple[Any, str]]] = {}
         for reader in self.readers:
-            xids = {row: item["_person"] for item in self._visible(reader, reader.profiles(self.policies[0].id)) for row in [item["_row"]]}
+            xids = {
+                row: item["_person"]
+                for item in self._visible(reader, reader.profiles(self.policies[0].id))
+                for row in [item["_row"]]
+            }
             for type_ in reader.event_types:
                 for item in self._visible(reader, reader.events(type_)):
                     found.setdefault(xids[item["_row"]], []).append((item["timestamp"], item["_id"]))
@@ -142,7 +146,9 @@ def make_store(tmp_path: Path) -> Iterator[Any]:
         app = App(settings, engine_threads=1, engine_bytes_max=256 << 20, ids=SeededIds(7))
         apps.append(app)
         app.database.migrate()
-        sandbox = app.sandboxes.add("dev@AdobeOrg", "prod", "Prod", "production", is_default=True, by="dev@AdobeID")
+        sandbox = app.sandboxes.add(
+            "dev@AdobeOrg", "prod", "Prod", "production", is_default=True, by="dev@AdobeID"
+        )
         workspace = app.workspace(sandbox.scope)
         policy = MergePolicy.of(default_policy(workspace))
         with workspace.records.read() as records:

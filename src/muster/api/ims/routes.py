@@ -55,11 +55,20 @@ async def exchange_jwt(request: Request) -> Response:
 @door.get("/userinfo/v2", permission=Permission.SIGNED_IN)
 def read_profile(caller: CallerOf) -> Response:
     """Who the token belongs to."""
-    return reply({"userId": caller.user_id, "sub": caller.user_id, "name": caller.client.client_id, "ownerOrg": caller.client.org_id})
+    return reply(
+        {
+            "userId": caller.user_id,
+            "sub": caller.user_id,
+            "name": caller.client.client_id,
+            "ownerOrg": caller.client.org_id,
+        }
+    )
 
 
 def _token(request: Request, fields: dict[str, str], *, milliseconds: bool) -> dict[str, Any]:
-    client = app_of(request).clients.authenticate(fields.get("client_id", ""), fields.get("client_secret", ""))
+    client = app_of(request).clients.authenticate(
+        fields.get("client_id", ""), fields.get("client_secret", "")
+    )
     if client is None:
         raise ClientRefused("invalid_client", "invalid client_secret parameter")
     tokens: Tokens = request.app.state.tokens
