@@ -7,7 +7,9 @@ from urllib.parse import quote
 
 import pytest
 from httpx2 import Response
-from tests.api.client import Api
+from tests.api.client import ORG, Api
+
+from muster.storage.records import Document, Names
 
 REG = "/data/foundation/schemaregistry"
 XED = {"Accept": "application/vnd.adobe.xed+json; version=1"}
@@ -20,13 +22,13 @@ CONTACT = "https://ns.adobe.com/xdm/context/profile-personal-details"
 UNION_TAG = [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]
 
 
-def make_schema(api: Api, title: str = "People", *groups: str, sandbox: str | None = None) -> dict[str, Any]:
+def make_schema(api: Api, title: str = "People", *groups: str, sandbox: str | None = None) -> Document:
     parts = [{"$ref": id} for id in (PROFILE, PERSON, CONTACT, *groups)]
     body = {"title": title, "type": "object", "allOf": parts}
     return ok(api.post(f"{REG}/tenant/schemas", body, sandbox=sandbox), 201)
 
 
-def make_group(api: Api, name: str = "Pets", /, **fields: Any) -> dict[str, Any]:
+def make_group(api: Api, name: str = "Pets", /, **fields: Any) -> Document:
     fields = fields or {"pet": {"type": "string", "title": "Pet"}}
     body = {
         "title": name,
@@ -38,7 +40,7 @@ def make_group(api: Api, name: str = "Pets", /, **fields: Any) -> dict[str, Any]
     return ok(api.post(f"{REG}/tenant/fieldgroups", body), 201)
 
 
-def identity(schema: dict[str, Any], path: str = "/personalEmail/address", **extra: Any) -> dict[str, Any]:
+def identity(schema: Document, path: str = "/personalEmail/address", **extra: Any) -> Document:
     return {
         "@type": "xdm:descriptorIdentity",
         "xdm:sourceSchema": schema["$id"],
@@ -51,12 +53,18 @@ def identity(schema: dict[str, Any], path: str = "/personalEmail/address", **ext
     }
 
 
-def enable(api: Api, schema: dict[str, Any]) -> dict[str, Any]:
+def enable(api: Api, schema: Document) -> Document:
     ok(api.post(f"{REG}/tenant/descriptors", identity(schema)), 201)
     return ok(api.patch(f"{REG}/tenant/schemas/{schema['meta:altId']}/", UNION_TAG))
 
 
-def ok(response: Response, status: int = 200) -> Any:
+def ok(response: Response, status: int = 200) -> Document:
+    body = answer(response, status)
+    assert isinstance(body, dict)
+    return body
+
+
+def answer(response: Response, status: int = 200) -> Any:
     assert response.status_code == status, response.text
     return response.json()
 
@@ -306,8 +314,6 @@ def test_used_resources_are_not_deleted(api: Api) -> None:
 
 
 def test_schema_of_a_dataset_is_held(api: Api) -> None:
-    from muster.storage.records import Names
-
     group = make_group(api)
     schema = make_schema(api, "People", group["$id"])
     with api.workspace().records.write() as tx:
@@ -456,7 +462,7 @@ def test_sample_has_the_fields_of_the_schema(api: Api) -> None:
 def test_export_brings_what_a_schema_is_made_of(api: Api) -> None:
     group = make_group(api)
     schema = make_schema(api, "People", group["$id"])
-    exported = ok(api.get(f"{REG}/rpc/export/{schema['meta:altId']}", headers=XED))
+    exported = answer(api.get(f"{REG}/rpc/export/{schema['meta:altId']}", headers=XED))
     assert [each["$id"] for each in exported] == [group["$id"], schema["$id"]]
 
 
@@ -495,8 +501,6 @@ def test_data_types_are_resolved_inside_field_groups(api: Api) -> None:
 
 
 def test_writing_needs_the_permission(api: Api) -> None:
-    from tests.api.client import ORG
-
     api.app.clients.put("reader", "secret", ORG, ["view-schemas"])
     token = api.client.post(
         "/ims/token/v3",
@@ -505,3 +509,13 @@ def test_writing_needs_the_permission(api: Api) -> None:
     reader = {"Authorization": f"Bearer {token}", "x-api-key": "reader"}
     assert api.get(f"{REG}/tenant/schemas", headers=reader).status_code == 200
     assert api.post(f"{REG}/tenant/schemas", {}, headers=reader).status_code == 403
+
+
+def test_schemas_of_one_union_agree_on_types(api: Api) -> None:
+    text = make_group(api, "As text", pet={"type": "string"})
+    number = make_group(api, "As number", pet={"type": "number"})
+    enable(api, make_schema(api, "One", text["$id"]))
+    other = make_schema(api, "Two", number["$id"])
+    ok(api.post(f"{REG}/tenant/descriptors", identity(other)), 201)
+    path = f"{REG}/tenant/schemas/{other['meta:altId']}"
+    assert "/_dev/pet: is string in the union and number here" in refused(api.patch(path, UNION_TAG))

@@ -1,4 +1,4 @@
-"""Which changes of a schema would strand the data that is there already."""
+"""Which changes of a schema would strand the data that is there already, and which schemas cannot share a union."""
 
 from __future__ import annotations
 
@@ -27,3 +27,14 @@ def breaking_changes(before: Field, after: Field, path: str = "") -> Iterator[Pr
         yield from breaking_changes(before.item, after.item, f"{path}/*")
     if after.enum and (not before.enum or set(before.enum) - set(after.enum)):
         yield Problem(path, "values that were allowed would be refused")
+
+
+def conflicts(first: Field, second: Field, path: str = "") -> Iterator[Problem]:
+    """Every field that both have and type differently, with its path. Such schemas cannot be in one union."""
+    if first.xdm_type != second.xdm_type:
+        yield Problem(path, f"is {first.xdm_type} in the union and {second.xdm_type} here")
+        return
+    for name in sorted(first.fields.keys() & second.fields.keys()):
+        yield from conflicts(first.fields[name], second.fields[name], f"{path}/{name}")
+    if first.item is not None and second.item is not None:
+        yield from conflicts(first.item, second.item, f"{path}/*")

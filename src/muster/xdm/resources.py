@@ -13,9 +13,9 @@ from muster.kernel.errors import InUse, Invalid, NotFound
 from muster.storage.records import Document, Names, Query, Record, RecordsTransaction
 from muster.storage.workspace import Workspace
 from muster.xdm import rules
-from muster.xdm.compatibility import breaking_changes
-from muster.xdm.fields import xdm_type_of
-from muster.xdm.library import KINDS, Library
+from muster.xdm.compatibility import breaking_changes, conflicts
+from muster.xdm.fields import Field, xdm_type_of
+from muster.xdm.library import KINDS, UNION_SUFFIX, Library
 from muster.xdm.registry import has_identity_map, identities_of
 from muster.xdm.resolve import references
 
@@ -236,6 +236,14 @@ def _check_enabled(tx: RecordsTransaction, library: Library, document: Document)
             "/meta:immutableTags",
             "To enable profile datasets the schema should be valid: it needs a primary identity descriptor or identityMap",
         )
+    _check_union(library, document["meta:class"], library.resolved(document).fields)
+
+
+def _check_union(library: Library, class_id: str, fields: Field) -> None:
+    """Whether fields fit into the union of a class beside those of its other schemas."""
+    union = library.find(class_id + UNION_SUFFIX)
+    if union is not None and (problems := tuple(conflicts(library.resolved(union).fields, fields))):
+        raise Invalid(problems)
 
 
 def _check_compatible(library: Library, before: Document, after: Document) -> None:
@@ -250,6 +258,9 @@ def _check_compatible(library: Library, before: Document, after: Document) -> No
         raise Invalid.at("/allOf", "the class of a schema that holds data stays")
     if problems:
         raise Invalid(problems)
+    # What is added may clash with another schema of the same union; each class is looked at once.
+    for class_id in {library.get(user)["meta:class"] for user in held if _tagged(library.get(user))}:
+        _check_union(library, class_id, new)
 
 
 def _remove_descriptors(tx: RecordsTransaction, schema_id: str) -> None:
