@@ -284,6 +284,7 @@ def reject(
     batch_id: str,
     errors: Sequence[Document],
     changes: Mapping[str, Any],
+    *,
     files: Sequence[Document] = (),
 ) -> Batch:
     """Make a batch failed, with the reasons (`{code, description}`) and the files that show them. Repeatable."""

@@ -17,7 +17,25 @@ _LEGACY_PREFIX, _XDM_PREFIX = "@/xdms/", "https://ns.adobe.com/xdm/"
 _FILE_DESCRIPTION = {"persisted": True, "containerFormat": "parquet", "format": "parquet"}
 
 SERVER_FIELDS = frozenset(
-    ["imsOrg", "sandboxId", "namespace", "state", "viewId", "files", "created", "updated", "version", "createdClient", "createdUser", "updatedUser", "lastBatchId", "lastBatchStatus", "lastSuccessfulBatch", "lastFailedBatch", "classification"]
+    [
+        "imsOrg",
+        "sandboxId",
+        "namespace",
+        "state",
+        "viewId",
+        "files",
+        "created",
+        "updated",
+        "version",
+        "createdClient",
+        "createdUser",
+        "updatedUser",
+        "lastBatchId",
+        "lastBatchStatus",
+        "lastSuccessfulBatch",
+        "lastFailedBatch",
+        "classification",
+    ]
 )
 """What the server says of a dataset; sent values are dropped, as a document that was read may be sent back."""
 

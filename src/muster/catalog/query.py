@@ -79,8 +79,8 @@ def read_query(parameters: Iterable[tuple[str, str]]) -> CatalogQuery:
         first.setdefault(name, value)
     properties = tuple(name.strip() for name in first.get("properties", "").split(",") if name.strip())
     limit_max = OBSERVABLE_LIMIT_MAX if "observableSchema" in properties else LIMIT_MAX
-    limit = _number(reading, "limit", first.get("limit"), LIMIT_DEFAULT, 1, limit_max)
-    start = _number(reading, "start", first.get("start"), 0, 0, None)
+    limit = _number(reading, "limit", first.get("limit", str(LIMIT_DEFAULT)), 1, limit_max)
+    start = _number(reading, "start", first.get("start", "0"), 0, None)
     orders = _orders(reading, first.get("orderBy") or first.get("orderby") or first.get("sort") or "")
     for name, value in given:
         if name == "property":
@@ -97,19 +97,14 @@ def read_query(parameters: Iterable[tuple[str, str]]) -> CatalogQuery:
     return CatalogQuery(query, properties)
 
 
-def _number(
-    reading: _Reading, name: str, value: str | None, default: int, minimum: int, maximum: int | None
-) -> int:
-    if value is None:
-        return default
+def _number(reading: _Reading, name: str, value: str, minimum: int, maximum: int | None) -> int:
+    if re.fullmatch(r"-?\d{1,18}", value):
+        number = int(value)
+        if number >= minimum and (maximum is None or number <= maximum):
+            return number
     bounds = f"a whole number from {minimum}" + ("" if maximum is None else f" to {maximum}")
-    if not re.fullmatch(r"-?\d{1,18}", value) or int(value) < minimum:
-        reading.refuse(name, f"{value!r} is not {bounds}")
-        return default
-    if maximum is not None and int(value) > maximum:
-        reading.refuse(name, f"{value!r} is not {bounds}")
-        return default
-    return int(value)
+    reading.refuse(name, f"{value!r} is not {bounds}")
+    return minimum
 
 
 def _orders(reading: _Reading, text: str) -> tuple[Order, ...]:

@@ -92,8 +92,10 @@ def convert(workspace: Workspace, batch_id: str, *, chunk_rows: int = ROWS_MAX) 
         ok = not unreadable and _tolerable(batch, rows.row_count, diagnostics.failed_count)
         errors = [*unreadable, *_errors(batch, ok, rows.row_count, diagnostics)]
         made = rows.write(_made(folder / "data")) if ok else []
-        files = [_kept(workspace, batch_id, "data", path.name, path, count) for path, count in made]
-        files += [_kept(workspace, batch_id, "errors", name, path, 0) for name, path in error_files.items()]
+        files = [_kept(workspace, batch_id, "data", path.name, path, rows=count) for path, count in made]
+        files += [
+            _kept(workspace, batch_id, "errors", name, path, rows=0) for name, path in error_files.items()
+        ]
     return {
         **_conversion(uploads),
         "ok": ok,
@@ -121,7 +123,7 @@ def settle(tx: RecordsTransaction, workspace: Workspace, batch_id: str, conversi
     if conversion["ok"]:
         publish(tx, workspace, batch_id, files, {**changes, "errors": conversion["errors"]})
     else:
-        reject(tx, workspace, batch_id, conversion["errors"], changes, files)
+        reject(tx, workspace, batch_id, conversion["errors"], changes, files=files)
     return True
 
 
@@ -225,7 +227,9 @@ def _errors(batch: Batch, ok: bool, good: int, diagnostics: Diagnostics) -> list
     return errors
 
 
-def _kept(workspace: Workspace, batch_id: str, role: str, name: str, file: Path, rows: int) -> ConvertedFile:
+def _kept(
+    workspace: Workspace, batch_id: str, role: str, name: str, file: Path, *, rows: int
+) -> ConvertedFile:
     path = f"batches/{batch_id}/{role}/{name}"
     size = file.stat().st_size
     workspace.lake.put(path, file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -13,103 +14,99 @@ from muster.ingest.shred import below
 from muster.xdm.fields import Field, Kind
 
 
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """Values of one field, with the row of the chunk that each belongs to."""
+
+    array: pa.Array
+    positions: np.ndarray
+    field: Field
+    path: str
+
+
 def check_rows(rows: pa.StructArray, field: Field, problems: Problems) -> None:
     """Report every row of a chunk that breaks a rule of its schema.
 
     Args:
         rows: The chunk's columns in the schema's types, as one struct without nulls of its own.
     """
-    _check_object(rows, np.arange(len(rows)), np.ones(len(rows), bool), field, "", problems)
+    everything = _Column(rows, np.arange(len(rows)), field, "")
+    _check_object(everything, np.ones(len(rows), bool), problems)
 
 
-def _check(array: pa.Array, positions: np.ndarray, field: Field, path: str, problems: Problems) -> None:
+def _check(column: _Column, problems: Problems) -> None:
+    array, field = column.array, column.field
     if not len(array) or array.null_count == len(array) or not _has_rules(field):
         return
     if field.kind is Kind.OBJECT and pa.types.is_struct(array.type):
-        _check_object(array, positions, _holds_anything(array), field, path, problems)
+        _check_object(column, _holds_anything(array), problems)
     elif field.kind is Kind.ARRAY and pa.types.is_list(array.type):
-        _check_array(array, positions, field, path, problems)
+        _check_array(column, problems)
     elif field.kind is Kind.MAP and pa.types.is_map(array.type):
         assert field.item is not None
         offsets = array.offsets.to_numpy()
         items = array.items.slice(offsets[0], offsets[-1] - offsets[0])
-        _check(items, np.repeat(positions, np.diff(offsets)), field.item, f"{path}.*", problems)
+        owners = np.repeat(column.positions, np.diff(offsets))
+        _check(_Column(items, owners, field.item, f"{column.path}.*"), problems)
     elif field.kind is Kind.STRING:
-        _check_text(array, positions, field, path, problems)
+        _check_text(column, problems)
     elif field.kind in (Kind.INTEGER, Kind.NUMBER):
-        _check_number(array, positions, field, path, problems)
+        _check_bounds(column, array, field.minimum, field.maximum, problems)
 
 
-def _check_object(
-    array: pa.StructArray,
-    positions: np.ndarray,
-    present: np.ndarray,
-    field: Field,
-    path: str,
-    problems: Problems,
-) -> None:
+def _check_object(column: _Column, present: np.ndarray, problems: Problems) -> None:
+    array, field = column.array, column.field
     members = dict(zip((member.name for member in array.type), array.flatten(), strict=True))
     for name in sorted(field.required):
         missing = present & ~_mask(members[name].is_valid()) if name in members else present
-        where = below(path, name)
-        for position in positions[missing]:
+        where = below(column.path, name)
+        for position in column.positions[missing]:
             problems.add(position, REQUIRED, where, f"{where} is required and missing")
     for name, member in field.fields.items():
         if name in members:
-            _check(members[name], positions, member, below(path, name), problems)
+            _check(_Column(members[name], column.positions, member, below(column.path, name)), problems)
 
 
-def _check_array(
-    array: pa.ListArray, positions: np.ndarray, field: Field, path: str, problems: Problems
-) -> None:
+def _check_array(column: _Column, problems: Problems) -> None:
+    array, field = column.array, column.field
     assert field.item is not None
     if field.min_length is not None or field.max_length is not None:
         lengths = pc.list_value_length(array)
-        _report_bounds(
-            lengths, lengths, positions, field.min_length, field.max_length, path, "entries", problems
-        )
-    owners = positions[pc.list_parent_indices(array).to_numpy(zero_copy_only=False)]
-    _check(array.flatten(), owners, field.item, f"{path}[]", problems)
+        counted = _Column(lengths, column.positions, field, f"the number of entries of {column.path}")
+        _check_bounds(counted, lengths, field.min_length, field.max_length, problems)
+    owners = column.positions[pc.list_parent_indices(array).to_numpy(zero_copy_only=False)]
+    _check(_Column(array.flatten(), owners, field.item, f"{column.path}[]"), problems)
 
 
-def _check_text(array: pa.Array, positions: np.ndarray, field: Field, path: str, problems: Problems) -> None:
+def _check_text(column: _Column, problems: Problems) -> None:
+    array, field = column.array, column.field
     if field.enum:
-        bad = _mask(pc.and_(array.is_valid(), pc.invert(pc.is_in(array, pa.array(field.enum, pa.string())))))
-        allowed = ", ".join(field.enum)
-        _report(array, positions, bad, path, f"not one of {allowed}", problems)
+        allowed = pa.array(field.enum, pa.string())
+        bad = _mask(pc.and_(array.is_valid(), pc.invert(pc.is_in(array, allowed))))
+        _report(column, bad, f"not one of {', '.join(field.enum)}", problems)
     if field.pattern is not None:
         bad = _mask(array.is_valid()) & ~_matches(array, field.pattern)
-        _report(array, positions, bad, path, f"and does not match the pattern {field.pattern}", problems)
+        _report(column, bad, f"which does not match the pattern {field.pattern}", problems)
     if field.min_length is not None or field.max_length is not None:
         lengths = pc.utf8_length(array)
-        _report_bounds(
-            array, lengths, positions, field.min_length, field.max_length, path, "characters", problems
-        )
+        _check_bounds(column, lengths, field.min_length, field.max_length, problems, unit=" characters")
 
 
-def _check_number(
-    array: pa.Array, positions: np.ndarray, field: Field, path: str, problems: Problems
-) -> None:
-    _report_bounds(array, array, positions, field.minimum, field.maximum, path, "", problems)
-
-
-def _report_bounds(
-    shown: pa.Array,
+def _check_bounds(
+    column: _Column,
     measured: pa.Array,
-    positions: np.ndarray,
     minimum: float | None,
     maximum: float | None,
-    path: str,
-    unit: str,
     problems: Problems,
+    *,
+    unit: str = "",
 ) -> None:
-    noun = f" {unit}" if unit else ""
     if minimum is not None:
         bad = _mask(pc.fill_null(pc.less(measured, _comparable(minimum, measured)), False))
-        _report(shown, positions, bad, path, f"below the minimum of {minimum:g}{noun}", problems)
+        _report(column, bad, f"below the minimum of {minimum:.16g}{unit}", problems)
     if maximum is not None:
         bad = _mask(pc.fill_null(pc.greater(measured, _comparable(maximum, measured)), False))
-        _report(shown, positions, bad, path, f"above the maximum of {maximum:g}{noun}", problems)
+        _report(column, bad, f"above the maximum of {maximum:.16g}{unit}", problems)
 
 
 def _comparable(bound: float, measured: pa.Array) -> pa.Scalar:
@@ -118,12 +115,12 @@ def _comparable(bound: float, measured: pa.Array) -> pa.Scalar:
     return pa.scalar(int(bound), pa.int64()) if whole else pa.scalar(float(bound), pa.float64())
 
 
-def _report(
-    array: pa.Array, positions: np.ndarray, bad: np.ndarray, path: str, what: str, problems: Problems
-) -> None:
+def _report(column: _Column, bad: np.ndarray, what: str, problems: Problems) -> None:
     for index in np.flatnonzero(bad):
-        value = array[int(index)].as_py()
-        problems.add(positions[index], CONSTRAINT, path, f"{path} is {show(value)}, {what}")
+        value = column.array[int(index)].as_py()
+        problems.add(
+            column.positions[index], CONSTRAINT, column.path, f"{column.path} is {show(value)}, {what}"
+        )
 
 
 def _matches(array: pa.Array, pattern: str) -> np.ndarray:

@@ -50,7 +50,7 @@ def column(
     try:
         return _at_once(values, kind)
     except (ValueError, TypeError, OverflowError):
-        return one_by_one(values, positions, _CONVERTERS[kind], kind, path, problems)
+        return one_by_one(values, positions, kind, path, problems, convert=_CONVERTERS[kind])
 
 
 def column_of_text(
@@ -62,17 +62,19 @@ def column_of_text(
     try:
         return values.cast(TYPES[kind])
     except (ValueError, TypeError):
-        return one_by_one(values.to_pylist(), positions, _TEXT_CONVERTERS[kind], kind, path, problems)
+        return one_by_one(values.to_pylist(), positions, kind, path, problems, convert=_TEXT_CONVERTERS[kind])
 
 
 def one_by_one(
     values: Sequence[Any],
     positions: Sequence[int],
-    convert: Callable[[Any], Any],
     kind: Kind,
     path: str,
     problems: Problems,
+    *,
+    convert: Callable[[Any], Any],
 ) -> pa.Array:
+    """A column whose values are converted singly; `convert` raises for those that do not fit."""
     converted: list[Any] = []
     for value, position in zip(values, positions, strict=True):
         try:

@@ -36,17 +36,11 @@ def shred(
     if not is_typed(field):
         return inferred_column(values)
     if field.kind is Kind.OBJECT:
-        return _object(
-            _of_type(values, positions, dict, field, path, problems), positions, field, path, problems
-        )
+        return _object(_of_type(values, positions, field, path, problems), positions, field, path, problems)
     if field.kind is Kind.ARRAY:
-        return _array(
-            _of_type(values, positions, list, field, path, problems), positions, field, path, problems
-        )
+        return _array(_of_type(values, positions, field, path, problems), positions, field, path, problems)
     if field.kind is Kind.MAP:
-        return _map(
-            _of_type(values, positions, dict, field, path, problems), positions, field, path, problems
-        )
+        return _map(_of_type(values, positions, field, path, problems), positions, field, path, problems)
     return scalars.column(values, positions, field.kind, path, problems)
 
 
@@ -66,13 +60,15 @@ def below(path: str, name: str) -> str:
 
 
 def _of_type(
-    values: Sequence[Any], positions: Sequence[int], type_: type, field: Field, path: str, problems: Problems
+    values: Sequence[Any], positions: Sequence[int], field: Field, path: str, problems: Problems
 ) -> Sequence[Any]:
-    if all(value is None or type(value) is type_ for value in values):
+    """The values that are objects, or lists, as the field asks; the others are reported and null."""
+    wanted = list if field.kind is Kind.ARRAY else dict
+    if all(value is None or type(value) is wanted for value in values):
         return values
     kept = []
     for value, position in zip(values, positions, strict=True):
-        fits = value is None or isinstance(value, type_)
+        fits = value is None or isinstance(value, wanted)
         if not fits:
             problems.found(position, path, value, scalars.EXPECTED[field.kind])
         kept.append(value if fits else None)
