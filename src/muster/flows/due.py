@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from muster.flows.schedule import Schedule, read_schedule
-from muster.flows.selectors import selectors_of
+from muster.flows.selectors import find_selector, selectors_of
 from muster.kernel.clock import from_ms, to_ms
 from muster.kernel.errors import NotFound
 from muster.kernel.ids import derived_uuid
@@ -120,6 +120,15 @@ def skip_missed(tx: RecordsTransaction, flow: Record, now: datetime) -> None:
     for record in tx.page(ACTIVATION, Query(links=(("flow", flow.id),), limit=1000)).items:
         settled = max(record.body["settledMs"], to_ms(now))
         tx.replace(ACTIVATION, record.id, {**record.body, "settledMs": settled})
+
+
+def is_overtaken(workspace: Workspace, flow: Record, due: Due) -> bool:
+    """Whether a later time of the same audience is due by now: after a standstill only the latest one runs."""
+    selector = find_selector(flow.body, due.audience_id)
+    if due.cause != SCHEDULED or selector is None:
+        return False
+    schedule = read_schedule(selector.schedule)
+    return schedule.frequency != "ONCE" and schedule.latest_due(due.due_at, workspace.clock.now()) is not None
 
 
 def take(tx: RecordsTransaction, due: Due) -> bool:

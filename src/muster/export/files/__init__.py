@@ -1,0 +1,1 @@
+"""Rows of members become files: names, formats, parts. Nothing here knows where they go."""
