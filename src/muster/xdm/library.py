@@ -13,7 +13,7 @@ from muster.kernel.errors import NotFound
 from muster.storage.records import Document, Query, RecordsTransaction
 from muster.xdm import standard
 from muster.xdm.fields import Field, read_field
-from muster.xdm.resolve import references, resolve
+from muster.xdm.resolve import optional, references, resolve
 
 KINDS = {
     "classes": "class",
@@ -195,6 +195,8 @@ class _Bundle:
 @lru_cache(maxsize=128)
 def _resolved(bundle: _Bundle) -> Resolved:
     json = resolve(bundle.document, bundle.used.get)
+    if bundle.document["meta:resourceType"] == "unions":
+        json = optional(json)
     return Resolved(json, read_field(json))
 
 

@@ -45,6 +45,17 @@ def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> Document:
     return both
 
 
+def optional(node: Mapping[str, Any]) -> Document:
+    """A resolved node in which nothing is required: a union holds rows of several schemas, each with its own demands."""
+    lax = {key: value for key, value in node.items() if key != "required"}
+    if "properties" in lax:
+        lax["properties"] = {name: optional(member) for name, member in lax["properties"].items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(lax.get(key), Mapping):
+            lax[key] = optional(lax[key])
+    return lax
+
+
 def _refs(node: Any) -> Iterator[str]:
     if isinstance(node, Mapping):
         for key, value in node.items():
@@ -74,8 +85,10 @@ class _Resolver:
         for key in ("items", "additionalProperties"):
             if isinstance(own.get(key), Mapping):
                 own[key] = self.node(own[key], home, inside)
+        if own.get("type", result.get("type")) != result.get("type"):
+            # A node that gives itself another type than what it refers to is not of that XDM type either.
+            result.pop("meta:xdmType", None)
         result = merged(result, own)
-        result.pop("meta:xdmType", None) if "meta:xdmType" not in node else None
         result["meta:xdmType"] = xdm_type_of(result)
         result.setdefault("type", _json_type(result["meta:xdmType"]))
         return result

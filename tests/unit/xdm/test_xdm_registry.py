@@ -93,6 +93,18 @@ def test_union_grows_with_schemas_that_are_tagged(workspace: Workspace) -> None:
     assert registry.union_fields(EVENT_CLASS).at(("commerce", "order", "priceTotal")) is not None
 
 
+def test_union_requires_nothing_that_a_schema_requires(workspace: Workspace) -> None:
+    own = {"type": "object", "properties": {"card": {"type": "string"}}, "required": ["card"]}
+    body = {"title": "Cards", "properties": {"_dev": own}}
+    group = Resources(workspace).create("fieldgroups", body, "dev").id
+    identities = "https://ns.adobe.com/xdm/context/identitymap"
+    schema = add_schema(workspace, "People", PROFILE_CLASS, identities, group)
+    Resources(workspace).patch("schemas", schema, TAG, "dev")
+    registry = Registry(workspace)
+    assert registry.schema_fields(schema).fields["_dev"].required == {"card"}
+    assert registry.union_fields(PROFILE_CLASS).fields["_dev"].required == frozenset()
+
+
 def test_a_change_of_a_field_group_is_seen_at_once(workspace: Workspace) -> None:
     group = add_group(workspace, "Pets", pet={"type": "string"})
     schema = add_schema(workspace, "People", PROFILE_CLASS, group)

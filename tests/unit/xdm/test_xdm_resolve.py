@@ -67,6 +67,13 @@ def test_own_words_win_over_those_of_the_type() -> None:
     }
 
 
+def test_explicit_type_of_a_data_type_stays() -> None:
+    count = {"$id": "count", "type": "integer", "meta:xdmType": "int"}
+    assert properties({"properties": {"n": {"$ref": "count"}}}, count=count)["n"]["meta:xdmType"] == "int"
+    retyped = properties({"properties": {"n": {"$ref": "count", "type": "string"}}}, count=count)
+    assert retyped["n"]["meta:xdmType"] == "string"
+
+
 def test_a_type_that_contains_itself_ends_in_an_open_object() -> None:
     node = {
         "$id": "node",
