@@ -33,9 +33,9 @@ class Leases:
                     index_elements=["name"],
                     set_={"holder": holder, "expires_ms": insert.excluded.expires_ms},
                     where=sa.or_(_L.c.holder == holder, _L.c.expires_ms <= now),
-                )
+                ).returning(_L.c.name)
             )
-            return bool(taken.rowcount == 1)
+            return taken.first() is not None
 
     def release(self, name: str, holder: str) -> None:
         """Give a lease back at once."""

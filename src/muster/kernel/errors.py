@@ -13,8 +13,8 @@ class MusterError(Exception):
 
     def __str__(self) -> str:
         template = (type(self).__doc__ or type(self).__name__).strip().splitlines()[0]
-        names = fields(self) if is_dataclass(self) else ()
-        return template.format(**{field.name: getattr(self, field.name) for field in names})
+        names = [field.name for field in fields(self)] if is_dataclass(self) else []
+        return template.format(**{name: getattr(self, name) for name in names})
 
 
 @dataclass(eq=False)

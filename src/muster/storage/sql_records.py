@@ -229,10 +229,11 @@ class _Transaction:
     def _insert_new(self, table: sa.Table, row: Mapping[str, Any]) -> bool:
         """Insert unless the primary key is taken; tells whether it did. A failed INSERT would end PostgreSQL's transaction."""
         try:
-            result = self._connection.execute(self._insert(table).values(**row).on_conflict_do_nothing())
+            insert = self._insert(table).values(**row).on_conflict_do_nothing()
+            inserted = self._connection.execute(insert.returning(sa.literal(1))).first()
         except IntegrityError as error:
             raise AlreadyExists(table.name, str(error.orig)) from error
-        return bool(result.rowcount == 1)
+        return inserted is not None
 
 
 def _record(row: Any) -> Record:
