@@ -161,11 +161,9 @@ class _Checker:
             check_primary_identity(columns, self._primary_paths, problems)
         for position, found in sorted(problems.by_position.items()):
             self._diagnostics.failed(file, chunk.numbers[position], chunk.original(position), found)
-        if problems.by_position:
-            good = np.ones(len(columns), bool)
-            good[list(problems.by_position)] = False
-            columns = columns.filter(pa.array(good))
-        self._rows.add(columns)
+        good = np.ones(len(columns), bool)
+        good[list(problems.by_position)] = False
+        self._rows.add(columns, None if good.all() else pa.array(good))
 
 
 def _read_all(

@@ -96,6 +96,9 @@ def _at_once(values: Sequence[Any], kind: Kind) -> pa.Array:
     if kind is Kind.NUMBER and any(value is True or value is False for value in values):
         # Arrow would take them for 1 and 0.
         raise TypeError("booleans are no numbers")
+    if kind is Kind.INTEGER and any(type(value) is float for value in values):
+        # Arrow would cut their fractions off.
+        raise TypeError("fractions are no whole numbers")
     return pa.array(values, TYPES[kind])
 
 

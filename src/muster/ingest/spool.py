@@ -37,14 +37,22 @@ class RowSpool:
         self._written: pa.Schema | None = None
         self.row_count = 0
 
-    def add(self, rows: pa.StructArray) -> None:
-        """Keep the rows of a chunk."""
-        if not len(rows) or not rows.type.num_fields:
-            self.row_count += len(rows)
-            return
+    def add(self, rows: pa.StructArray, keep: pa.BooleanArray | None = None) -> None:
+        """Keep the rows of a chunk, or those of them that `keep` says.
+
+        Columns of the others count as occurring: which rows fall into one chunk must not decide what a file holds.
+        """
         for member in rows.type:
             self._types[member.name] = merged_type(self._known(member.name), member.type)
-        batch = pa.RecordBatch.from_struct_array(rows)
+        if keep is not None:
+            rows = rows.filter(keep)
+        if not len(rows):
+            return
+        if rows.type.num_fields:
+            batch = pa.RecordBatch.from_struct_array(rows)
+        else:
+            # Rows without any field are rows; a batch without columns could not say how many.
+            batch = pa.RecordBatch.from_arrays([pa.nulls(len(rows))], names=[""])
         if self._writer is None or not batch.schema.equals(self._written):
             self._open(batch.schema)
         assert self._writer is not None
@@ -55,7 +63,7 @@ class RowSpool:
         """The rows as Parquet files, `part-0.parquet` and so on, each with its row count; none when there is no row."""
         self._close()
         schema = self._final_schema()
-        if not self.row_count or not len(schema):
+        if not self.row_count:
             return []
         files: list[tuple[Path, int]] = []
         writer: pq.ParquetWriter | None = None
@@ -79,6 +87,8 @@ class RowSpool:
 
     def _final_schema(self) -> pa.Schema:
         """Columns of the schema in its order, then the others by name."""
+        if not self._types:
+            return pa.schema([self._schema.field(0)])
         names = sorted(self._types, key=lambda name: (self._order.get(name, len(self._order)), name))
         return pa.schema([pa.field(name, storable_type(self._types[name])) for name in names])
 
