@@ -77,7 +77,7 @@ def columns_of(tree: Tree | None) -> list[str] | None:
     """Top-level columns to read for a tree, with those that are counted; None for all."""
     if tree is None:
         return None
-    return [*dict.fromkeys([*(name for name in tree if name != MEMBERSHIPS), IDENTITIES])]
+    return [*dict.fromkeys([*tree, IDENTITIES])]
 
 
 def since_within(start: datetime | None, end: datetime | None, table: pa.Table) -> pa.Table:

@@ -284,10 +284,11 @@ def _rows(
     keep: Callable[[pa.Table], pa.Table] = partial(dataset_rows.since_within, start, end)
     skips_empty = body["filter"].get("emptyProfiles") is False
     read = None if skips_empty else columns
+    shown = _shows_memberships(columns)
     tables = (
         keep(table)
         for _, view in _views(workspace, body, part)
-        for table in view.tables(read, with_memberships=True)
+        for table in view.tables(read, with_memberships=shown)
     )
     chosen = map(dataset_rows.with_record, tables) if skips_empty else tables
     yield from dataset_rows.first_seen(chosen, cursor) if len(part.segments) > 1 else chosen
@@ -302,10 +303,14 @@ def _everybody(
     excludes = body["dataGovernancePolicy"]["excludeOptOut"]
     # Whether a person has a record at all is seen on all columns, whichever are exported.
     read = [*columns, dataset_rows.OPT_OUTS, dataset_rows.CONSENTS] if columns and wants_empty else None
-    for table in view.tables(read, with_memberships=True):
+    for table in view.tables(read, with_memberships=_shows_memberships(columns)):
         kept = dataset_rows.without_crowded(table, workspace.settings.identities_per_person_max)
         kept = dataset_rows.without_opted_out(kept) if excludes else kept
         yield kept if wants_empty else dataset_rows.with_record(kept)
+
+
+def _shows_memberships(columns: list[str] | None) -> bool:
+    return columns is None or dataset_rows.MEMBERSHIPS in columns
 
 
 def _views(workspace: Workspace, body: Mapping[str, Any], part: _Part) -> list[tuple[Document, MemberView]]:
