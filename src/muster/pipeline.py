@@ -1,10 +1,10 @@
 """The path on one screen: which stage hands over to which, and when. Stages never call each other; they meet here.
 
-    ingest_batch    convert ─► unify ─► commit      batch and profiles become visible together
-    revert_batch    rebuild ─► commit               the store without the batch, memberships carried over
-    segment_job     begin ─► profiles ─► evaluate ─► commit ─► (activation of what is due after an evaluation)
-    export_job      see export.export_job
-    flow_run        see export.activation
+ingest_batch    convert ─► unify ─► commit      batch and profiles become visible together
+revert_batch    rebuild ─► commit               the store without the batch, memberships carried over
+segment_job     begin ─► profiles ─► evaluate ─► commit ─► (activation of what is due after an evaluation)
+export_job      see export.export_job
+flow_run        see export.activation
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from muster.catalog.batches import Batches, reject, retire
 from muster.catalog.datasets import Datasets
 from muster.evaluate import segment_job
-from muster.export import export_job
+from muster.export import activation, export_job
 from muster.flows.due import after_evaluation
 from muster.ingest import batch as ingest
 from muster.jobs.states import transition
@@ -57,7 +57,9 @@ def _is_staging(records: Any, batch_id: str) -> bool:
 def _fail_batch(workspace: Workspace, batch_id: str, error: MusterError) -> None:
     with workspace.records.write() as records:
         if _is_staging(records, batch_id):
-            reject(records, workspace, batch_id, [{"code": type(error).__name__, "description": str(error)}], {})
+            reject(
+                records, workspace, batch_id, [{"code": type(error).__name__, "description": str(error)}], {}
+            )
 
 
 def _revert_batch(workspace: Workspace, batch_id: str, steps: Steps) -> None:
@@ -65,7 +67,9 @@ def _revert_batch(workspace: Workspace, batch_id: str, steps: Steps) -> None:
         dataset = Datasets(workspace).find(Batches(workspace).get(batch_id).dataset_id)
         if dataset is None or not unify.feeds_profiles(dataset):
             return []
-        return [unify.build_anew(workspace, graph, without=batch_id) for graph in unify.existing_graphs(workspace)]
+        return [
+            unify.build_anew(workspace, graph, without=batch_id) for graph in unify.existing_graphs(workspace)
+        ]
 
     def commit(built: Any) -> None:
         with workspace.records.write() as records:
@@ -157,6 +161,7 @@ WORKFLOWS: dict[str, Workflow] = {
             ("begin", "cancel-begin", "profiles", "cancel-profiles", "evaluate", "commit"),
         ),
         export_job.WORKFLOW,
+        activation.WORKFLOW,
     )
 }
 """Every kind of job by its name."""

@@ -13,7 +13,7 @@ class MusterError(Exception):
 
     def __str__(self) -> str:
         template = (type(self).__doc__ or type(self).__name__).strip().splitlines()[0]
-        names = [field.name for field in fields(self)] if is_dataclass(self) else []
+        names: list[str] = [field.name for field in fields(self)] if is_dataclass(self) else []
         return template.format(**{name: getattr(self, name) for name in names})
 
 

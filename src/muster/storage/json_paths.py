@@ -149,7 +149,8 @@ class _Postgres:
         return document
 
     def text(self, value: Element) -> Element:
-        return sa.type_coerce(value, JSONB).op("#>>", return_type=sa.Text())(sa.literal_column("'{}'"))
+        text: Element = sa.type_coerce(value, JSONB).op("#>>", return_type=sa.Text())(sa.literal_column("'{}'"))
+        return text
 
     def number(self, value: Element) -> Element:
         is_number = sa.func.jsonb_typeof(value) == "number"
