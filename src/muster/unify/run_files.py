@@ -203,7 +203,8 @@ class RunWriter:
                 for batch in pq.ParquetFile(file).iter_batches(_ROWS_A_CHUNK):
                     table = conform(pa.Table.from_batches([batch]), columns)
                     numbers = pa.array(np.arange(start, start + batch.num_rows))
-                    out.write_table(table.add_column(0, schema.field(0), numbers))
+                    # Put together anew: rows of nothing but identities make a table without columns, which has no length.
+                    out.write_table(pa.Table.from_arrays([numbers, *table.columns], schema=schema))
                     start += batch.num_rows
 
     def _batch_rows(self, number: int, where: str = "TRUE") -> str:
@@ -425,7 +426,9 @@ class RunWriter:
                 )
                 if not visible.any():
                     continue
-                name = f"copied_{copying.bucket}_{place}_{len(copying.old)}_{int(copying.new[0])}"
+                # The statement runs later, when all names are bound: a bucket's own rows and those that move within it are two.
+                kind = "moved" if _is_arrival(copying, copying.bucket) else "own"
+                name = f"copied_{copying.bucket}_{place}_{kind}"
                 pairs = {"old": pa.array(copying.old[visible]), "new": pa.array(copying.new[visible])}
                 self._cursor.register(name, pa.table(pairs))
                 path = literal(self._local(slice_.path))

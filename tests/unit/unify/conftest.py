@@ -70,7 +70,9 @@ class Store:
         self.log.append((rows, dataset, events))
         schema = EVENTS if events else PROFILES
         file = self.folder / f"batch-{self.batches}.parquet"
-        pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=schema), file)
+        # As ingestion writes it: a file holds the columns that occur.
+        occurring = pa.schema([field for field in schema if any(field.name in row for row in rows)])
+        pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=occurring), file)
         addition = Addition(
             batch_id=f"b{self.batches}",
             dataset_id=dataset,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from tests.unit.unify.conftest import Store, who
 
 
@@ -88,6 +89,24 @@ def test_an_event_of_a_known_person_touches_no_profile(store: Store) -> None:
     store.add([event("e1", "a@x", 1)], events=True)
     run = store.snapshot.buckets[0].segments[-1]
     assert (run.touched_count, run.profiles) == (0, {})
+
+
+@pytest.mark.parametrize("leader", ["a@x", "b@x"])
+def test_a_link_led_by_either_person_keeps_what_both_had(store: Store, leader: str) -> None:
+    store.add([person("a@x", first="Ann"), person("b@x", last="Lee")])
+    store.add([event("e1", "a@x", 1), event("e2", "b@x", 2)], events=True)
+    store.add([person(leader, *({"a@x", "b@x"} - {leader}))], dataset="d2")
+    (merged,) = store.profiles().values()
+    assert merged["person"] == {"first": "Ann", "last": "Lee"}
+    assert {item["id"] for item in merged["identityMap"]["Email"]} == {"a@x", "b@x"}
+    assert list(store.events().values()) == [["e1", "e2"]]
+
+
+def test_rows_that_hold_nothing_but_identities_join_persons(store: Store) -> None:
+    store.add([person("a@x", first="Ann"), person("b@x", last="Lee")])
+    store.add([{"identityMap": who("a@x", "b@x")}], dataset="d2")
+    (merged,) = store.profiles().values()
+    assert merged["person"] == {"first": "Ann", "last": "Lee"}
 
 
 def test_three_persons_joined_by_one_row_are_one(store: Store) -> None:
