@@ -609,11 +609,13 @@ def free_variables(node: Bound) -> frozenset[int]:
     """Numbers of the variables that the expression reads and does not bind."""
     if isinstance(node, Variable):
         return frozenset((node.id,))
-    found = frozenset[int]().union(*(free_variables(child) for child in children(node)))
+    found = set[int]()
+    for child in children(node):
+        found |= free_variables(child)
     bound = {variable.id for variable in binders(node)}
     if isinstance(node, Sequence):
         bound = {step.variable.id for step in node.steps}
-    return found - bound
+    return frozenset(found - bound)
 
 
 def substitute(node: Bound, replacements: Mapping[int, Bound]) -> Bound:

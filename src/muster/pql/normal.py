@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from itertools import count
+from itertools import count, islice
 
 from muster.pql import bound
 from muster.pql.bound import (
@@ -34,6 +34,8 @@ from muster.pql.types import ArrayType, TuplesType
 
 _COPIED_NODES_MAX = 2_000
 """A let whose copies would be larger than this stays a let; such a condition is evaluated row by row."""
+
+_TWICE_NODES_MAX = 60
 
 _ALWAYS_PRESENT: tuple[type[Bound], ...] = (
     *(bound.Test, bound.Where, bound.MapOver, bound.ListOf, bound.Record, bound.Count, bound.Distinct),
@@ -118,6 +120,11 @@ def _is_path(node: Bound) -> bool:
     return isinstance(node, Variable | Constant | bound.Moment)
 
 
+def _is_small(node: Bound) -> bool:
+    """Whether a test may be written twice: choices nested in tests of choices would double with each level."""
+    return sum(1 for _ in islice(walk(node), _TWICE_NODES_MAX + 1)) <= _TWICE_NODES_MAX
+
+
 def _uses(node: Bound, variable: Variable) -> int:
     return sum(isinstance(part, Variable) and part.id == variable.id for part in walk(node))
 
@@ -137,11 +144,12 @@ class _Normalizer:
         return node if changed is None else self.normal(changed)
 
     def _let(self, node: bound.Let) -> Bound:
-        value, body = self.normal(node.value), self.normal(node.body)
+        # The body is put into normal form once, after the copies are in place: twice would double with each let.
+        value, body = self.normal(node.value), node.body
         uses = _uses(body, node.variable)
         if not uses or _is_path(value) or uses * sum(1 for _ in walk(value)) <= _COPIED_NODES_MAX:
             return self.normal(self._put(body, node.variable, value))
-        return dataclasses.replace(node, value=value, body=body)
+        return dataclasses.replace(node, value=value, body=self.normal(body))
 
     def _put(self, body: Bound, variable: Variable, value: Bound) -> Bound:
         """The body with each use of a variable replaced by a copy of the value."""
@@ -160,7 +168,7 @@ class _Normalizer:
                 return _changed(node, negation(operand))
             case bound.IsTrue(value):
                 return self._is_true(value)
-            case bound.Choose(_, test, then, otherwise) if is_test(node):
+            case bound.Choose(_, test, then, otherwise) if is_test(node) and _is_small(test):
                 return disjunction(conjunction(test, then), conjunction(negation(test), otherwise))
             case bound.Present(value):
                 return self._present(value)
@@ -187,7 +195,7 @@ class _Normalizer:
     def _is_true(self, value: Bound) -> Bound | None:
         if is_test(value):
             return value
-        if isinstance(value, bound.Choose):
+        if isinstance(value, bound.Choose) and _is_small(value.test):
             then, otherwise = bound.IsTrue(value.then), bound.IsTrue(value.otherwise)
             return disjunction(conjunction(value.test, then), conjunction(negation(value.test), otherwise))
         return FALSE if isinstance(value, bound.Missing) else None

@@ -151,7 +151,7 @@ def test_nearest_names_count_swaps_as_one() -> None:
         "let V = (a = 1) in V and (let W = V in W)",
         "(sum E.x over E from xEvent where E.y) > (count F from tags)",
         '{"k": [1, 2.5, -3], "l": {}}.isNull()',
-        "`sum` > 1 and `on` = `some` and `count` matches \"x\"",
+        '`sum` > 1 and `on` = `some` and `count` matches "x"',
         "t occurs between (if(a, now, today)) and ^^.x.y",
         "t occurs `on`",
         "t occurs >= 3 centuries from next millennium",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from muster.pql import ArrayType, ObjectType, Plan, bind, parse, plan
+from muster.pql import ArrayType, ObjectType, Plan, bind, matches, parse, plan, print_text
 from muster.pql.emit.duckdb import event_predicate, profile_predicate
 from muster.pql.interpret import holds
 from muster.pql.plan import Always, And, EventAtom, Leaf, Not, OpaqueAtom, ProfileAtom, SegmentAtom
@@ -211,3 +211,31 @@ def test_a_file_with_another_type_is_left_to_the_interpreter() -> None:
     atom = planned('tier = "a"').atoms[0]
     assert isinstance(atom, ProfileAtom)
     assert profile_predicate(atom, ObjectType({"tier": INTEGER}), now=NOW) is None
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("text", "holds_for_points_of_one"),
+    [
+        ("not " * 199 + "points = 2", True),
+        ("(" * 198 + "points = 1" + ")" * 198, True),
+        (" + ".join(["points"] * 199) + " = 199", True),
+        (" or ".join(f"points = {number}" for number in range(1_000)), True),
+        ("if(points = 2, 2, " * 60 + "points" + ")" * 60 + " = 1", True),
+        ("if(" * 60 + "points = 1" + ", points = 1, points = 2)" * 60, True),
+        (
+            "let a0 = points in " + "".join(f"let a{n + 1} = a{n} + a{n} in " for n in range(50)) + "a50 > 1",
+            True,
+        ),
+    ],
+    ids=["not", "parentheses", "sum", "or", "if", "if in the test of an if", "let"],
+)
+def test_deep_and_long_queries_pass_every_stage(text: str, holds_for_points_of_one: bool) -> None:
+    query = bind(parse(text), SCHEMA)
+    assert parse(print_text(parse(text))) == parse(text)
+    found = plan(query)
+    for atom in found.atoms:
+        if isinstance(atom, ProfileAtom):
+            predicate = profile_predicate(atom, SCHEMA, now=NOW)
+            assert predicate is None or len(predicate.sql("duckdb")) < 100_000
+    assert matches(query, {"points": 1}, now=NOW) is holds_for_points_of_one

@@ -94,7 +94,10 @@ def event_value(atom: EventAtom, columns: ObjectType, *, now: datetime) -> Sql |
         found = _Emitter(EVENT_ID, columns, now).value(atom.value)
     except NoForm:
         return None
-    return sql.null(atom.value.type) if found is None else found.sql
+    if found is None:
+        return sql.null(atom.value.type)
+    # A file may hold narrower whole numbers; their sums need the room.
+    return sql.cast(found.sql, "BIGINT") if found.type == INTEGER else found.sql
 
 
 def _predicate(test: Bound, root: int, columns: ObjectType, now: datetime) -> Sql | None:
@@ -159,6 +162,9 @@ class _Emitter:
             case bound.NonEmpty(inner):
                 elements = self.elements(inner)
                 return sql.FALSE.copy() if elements is None else _longer_than_none(elements)
+            case bound.Choose():
+                value = self.value(node)
+                return sql.FALSE.copy() if value is None else value.sql
             case bound.AnyOf():
                 return self._any_of(node)
             case bound.Compare():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Mapping
 from datetime import date, datetime
+from functools import cache
 
 from sqlglot import exp
 
@@ -39,12 +40,17 @@ def type_name(type_: Type) -> str:
     return names[type_]
 
 
+@cache
+def _data_type(name: str) -> exp.DataType:
+    return exp.DataType.build(name, dialect="duckdb")
+
+
 def cast(value: Sql, name: str) -> Sql:
-    return exp.Cast(this=value, to=exp.DataType.build(name, dialect="duckdb"))
+    return exp.Cast(this=value, to=_data_type(name).copy())
 
 
 def try_cast(value: Sql, name: str) -> Sql:
-    return exp.TryCast(this=value, to=exp.DataType.build(name, dialect="duckdb"))
+    return exp.TryCast(this=value, to=_data_type(name).copy())
 
 
 def text(value: str) -> Sql:
