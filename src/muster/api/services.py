@@ -7,6 +7,7 @@ from muster.api.conversion.routes import door as data_prep
 from muster.api.dataaccess.routes import door as data_access
 from muster.api.door import Door
 from muster.api.emulator.routes import door as emulator
+from muster.api.flowservice.adhoc import door as adhoc
 from muster.api.flowservice.routes import door as flow_service
 from muster.api.health.routes import door as health
 from muster.api.idnamespace.routes import door as namespaces
@@ -39,6 +40,7 @@ SERVICES: tuple[Door, ...] = (
     data_access,
     sandboxes,
     flow_service,
+    adhoc,
     data_prep,
     merge_policies,
     definitions,

@@ -171,6 +171,8 @@ def delete_connection(workspace: Workspace, id: str) -> Record:
         if flows := users_of(tx, "flow", "connection", id):
             names = ", ".join(flow.id for flow in flows)
             raise refused("1418-400", f"the connection is used by the flows {names}; delete these first")
+        for host in users_of(tx, "known_host", "connection", id):
+            tx.remove(host.kind, host.id)
         tx.remove(CONNECTIONS.kind, id)
         tx.remove_secret(secret_id(id))
         return record

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from muster.flows import specs
 from muster.flows.errors import refused
+from muster.kernel.errors import NotFound
 from muster.storage.records import Document, RecordsTransaction
 
 MASK = "********"
@@ -98,8 +99,6 @@ def opened_auth(tx: RecordsTransaction, connection_id: str, body: Mapping[str, A
 
 def open_secrets(tx: RecordsTransaction, connection_id: str) -> Document:
     """The sealed values of a base connection; empty when there are none."""
-    from muster.kernel.errors import NotFound
-
     try:
         return tx.get_secret(secret_id(connection_id))
     except NotFound:

@@ -12,6 +12,7 @@ from muster.flows.connections import secrets_of
 from muster.flows.errors import KindNotSupported
 from muster.flows.targets import StorageKind
 from muster.settings import Settings
+from muster.storage.records import Names
 from muster.storage.workspace import Workspace
 
 
@@ -72,7 +73,8 @@ def _sftp(workspace: Workspace, connection_id: str, secrets: Mapping[str, Any]) 
     def learn(key: str) -> None:
         with workspace.records.write() as tx:
             if tx.find("known_host", known_host_id) is None:
-                tx.add("known_host", known_host_id, {"hostKey": key})
+                names = Names(links=(("connection", connection_id),))
+                tx.add("known_host", known_host_id, {"hostKey": key}, names)
 
     with workspace.records.read() as tx:
         known = tx.find("known_host", known_host_id)

@@ -81,6 +81,9 @@ class S3Destination:
         except FileNotFoundError:
             return None
         except BaseError as error:
+            if isinstance(error, PermissionDeniedError):
+                # The answer to a HEAD has no body; a listing is refused with the reason.
+                self.check()
             raise self._translated(error, "look at", name) from error
 
     def publish(self, name: str, local_path: Path, *, create_only: bool) -> None:
