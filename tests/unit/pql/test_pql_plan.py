@@ -217,7 +217,7 @@ def test_a_file_with_another_type_is_left_to_the_interpreter() -> None:
 @pytest.mark.parametrize(
     ("text", "holds_for_points_of_one"),
     [
-        ("not " * 199 + "points = 2", True),
+        ("not " * 197 + "points = 2", True),
         ("(" * 198 + "points = 1" + ")" * 198, True),
         (" + ".join(["points"] * 199) + " = 199", True),
         (" or ".join(f"points = {number}" for number in range(1_000)), True),
