@@ -1,0 +1,102 @@
+"""A worker is killed at every durable step of every kind of job, and nobody can tell afterwards.
+
+The kill comes after a step's effect and before its record: the moment at which the step will be done a second time.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from tests.servers.s3 import S3Server
+from tests.simulation.invariants import check_at_rest
+from tests.simulation.server import Installation, installation, wait_for
+from tests.simulation.story import Story
+
+from muster.pipeline import WORKFLOWS
+
+# Each told after those before it; a workflow that has no stage here fails the tests of its steps.
+STAGES = ("ingest_batch", "revert_batch", "segment_job", "export_job", "flow_run")
+POINTS = [
+    f"{workflow.name}.{step}" for workflow in WORKFLOWS.values() for step in (*workflow.steps, "forget-task")
+]
+
+
+class Theatre:
+    """One installation for all stories. Its worker is told where to die, and the next one finishes the job."""
+
+    def __init__(self, installation: Installation, bucket: S3Server) -> None:
+        self.installation = installation
+        self._bucket = bucket
+        self._crash_at = ""
+        self._story_count = 0
+        self._expected: dict[str, Any] = {}
+
+    def story(self) -> Story:
+        """A new story in a sandbox of its own."""
+        self._story_count += 1
+        return Story(self.installation.client, f"story-{self._story_count}", self._bucket)
+
+    def arm(self, point: str) -> None:
+        """Have a worker that will die at a point."""
+        self.installation.marker.unlink(missing_ok=True)
+        if self._crash_at != point or not self.installation.is_running("worker-1"):
+            self._restart(point)
+
+    def replace_the_dead(self, next_point: str) -> None:
+        """Wait for the worker's death and start another; it spares the present story, and may die in the next."""
+        self.installation.wait_crashed()
+        assert self.installation.wait_ended("worker-1") == -signal.SIGKILL
+        self._restart(next_point)
+
+    def expected(self, workflow: str) -> Any:
+        """What an undisturbed telling shows after a stage."""
+        if workflow not in self._expected:
+            self._restart("")
+            story = self.story()
+            for stage in STAGES:
+                self._expected[stage] = story.stage(stage)
+        return self._expected[workflow]
+
+    def _restart(self, crash_at: str) -> None:
+        if self.installation.is_running("worker-1"):
+            self.installation.ask_to_stop("worker-1")
+            assert self.installation.wait_ended("worker-1") == 0
+        self.installation.start_worker(crash_at)
+        self._crash_at = crash_at
+
+
+@pytest.fixture(scope="module")
+def theatre(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -> Iterator[Theatre]:
+    settings = {"MUSTER_S3_ENDPOINT": s3_server.endpoint}
+    with installation(tmp_path_factory.mktemp("kill-steps"), settings) as running:
+        running.start_api()
+        yield Theatre(running, s3_server)
+        running.stop()
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_job_ends_as_if_the_worker_had_not_been_killed(theatre: Theatre, point: str) -> None:
+    workflow = point.partition(".")[0]
+    expected = theatre.expected(workflow)
+    theatre.arm(point)
+    story = theatre.story()
+
+    for stage in STAGES[: STAGES.index(workflow)]:
+        story.stage(stage)
+    with ThreadPoolExecutor(1) as beside:
+        rescue = beside.submit(theatre.replace_the_dead, _after(point))
+        seen = story.stage(workflow)
+        rescue.result()
+
+    assert theatre.installation.marker.read_text() == point
+    assert seen == expected
+    wait_for(lambda: not story.client.get("/emulator/clock")["openJobs"], "all jobs are forgotten")
+    check_at_rest(theatre.installation.data_dir, story.client)
+
+
+def _after(point: str) -> str:
+    return POINTS[(POINTS.index(point) + 1) % len(POINTS)]
