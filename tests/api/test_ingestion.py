@@ -301,3 +301,59 @@ def test_upload_can_be_previewed(api: Api) -> None:
     path = f"{IMPORT}/batches/{batch_id}/datasets/{dataset_id}/preview"
     preview = api.get(path, params={"nrow": 2}).json()["preview"]
     assert preview == {"columns": [{"name": "a"}, {"name": "b"}], "rows": [[1, None], [2, "x"]]}
+
+
+def test_worker_takes_a_completed_batch_and_a_reverted_one(api: Api) -> None:
+    dataset_id = make_dataset(api, tags={"unifiedProfile": ["enabled:true"]})
+    row = {"identityMap": {"Email": [{"id": "a@x.io", "primary": True}]}}
+    batch_id = open_batch(api, dataset_id)
+    put_file(api, batch_id, dataset_id, "people.json", json.dumps(row))
+    assert api.post(f"{IMPORT}/batches/{batch_id}?action=COMPLETE").status_code == 200
+    assert batch_of(api, batch_id)["status"] == "staging"
+    api.run_jobs()
+    assert batch_of(api, batch_id)["status"] == "success"
+
+    api.post(f"{IMPORT}/batches/{batch_id}?action=REVERT")
+    api.run_jobs()
+    assert batch_of(api, batch_id)["status"] == "inactive"
+    assert api.get(f"{EXPORT}/batches/{batch_id}/files").json()["data"] == []
+
+
+def test_batch_without_its_dataset_fails_and_says_so(api: Api) -> None:
+    dataset_id = make_dataset(api)
+    batch_id = open_batch(api, dataset_id)
+    put_file(api, batch_id, dataset_id, "people.json", ANNA)
+    api.post(f"{IMPORT}/batches/{batch_id}?action=COMPLETE")
+    api.delete(f"{CATALOG}/dataSets/{dataset_id}")
+    api.run_jobs()
+    shown = batch_of(api, batch_id)
+    assert shown["status"] == "failure"
+    assert f"no dataset {dataset_id}" in shown["errors"][0]["description"]
+
+
+def test_primary_identity_of_a_schema_must_be_in_every_row(api: Api) -> None:
+    registry = "/data/foundation/schemaregistry/tenant"
+    parts = ("", "-person-details", "-personal-details")
+    refs = [{"$ref": f"https://ns.adobe.com/xdm/context/profile{part}"} for part in parts]
+    schema = api.post(f"{registry}/schemas", {"title": "People", "type": "object", "allOf": refs}).json()
+    descriptor = {
+        "@type": "xdm:descriptorIdentity",
+        "xdm:sourceSchema": schema["$id"],
+        "xdm:sourceVersion": 1,
+        "xdm:sourceProperty": "/personalEmail/address",
+        "xdm:namespace": "Email",
+        "xdm:property": "xdm:code",
+        "xdm:isPrimary": True,
+    }
+    assert api.post(f"{registry}/descriptors", descriptor).status_code == 201
+    body = {"name": "in", "schemaRef": {"id": schema["$id"]}, "tags": {"unifiedProfile": ["enabled:true"]}}
+    untagged = api.post(f"{CATALOG}/dataSets", body)
+    assert (untagged.status_code, "meta:immutableTags" in untagged.json()["detail"]) == (400, True)
+
+    union = [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]
+    assert api.patch(f"{registry}/schemas/{schema['meta:altId']}", union).status_code == 200
+    dataset_id = make_dataset(api, **body)
+    nobody = '{"person":{"gender":"male"},"personalEmail":{"address":""}}'
+    assert batch_of(api, load(api, dataset_id, ANNA))["status"] == "success"
+    errors = batch_of(api, load(api, dataset_id, f"{ANNA}\n{nobody}"))["errors"]
+    assert "people.json, row 2: personalEmail.address is missing" in errors[0]["description"]

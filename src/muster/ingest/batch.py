@@ -20,14 +20,12 @@ from muster.ingest.preview import READERS
 from muster.ingest.problems import CORRUPT, REQUIRED, Problems
 from muster.ingest.spool import RowSpool
 from muster.kernel.clock import to_ms
-from muster.kernel.errors import MusterError
 from muster.storage.records import Document, RecordsTransaction
 from muster.storage.workspace import Workspace
 from muster.xdm.arrow import arrow_schema
 from muster.xdm.fields import Field
 from muster.xdm.registry import Registry
 
-NOT_PROCESSED = "MUSTER-NOT-PROCESSED"
 ROWS_FAILED, ROWS_FAILED_UNSEEN = "INGEST-1212-400", "INGEST-1211-400"
 
 
@@ -125,13 +123,6 @@ def settle(tx: RecordsTransaction, workspace: Workspace, batch_id: str, conversi
     else:
         reject(tx, workspace, batch_id, conversion["errors"], changes, files=files)
     return True
-
-
-def give_up(workspace: Workspace, batch_id: str, error: MusterError) -> None:
-    """Make a batch failed that could not be worked on, for a reason that its sender may read. Repeatable."""
-    with workspace.records.write() as tx:
-        if batch_in(tx, batch_id).status == "staging":
-            reject(tx, workspace, batch_id, [{"code": NOT_PROCESSED, "description": str(error)}], {})
 
 
 class _Checker:

@@ -32,6 +32,8 @@ def _conform(array: pa.Array, positions: np.ndarray, field: Field, path: str, pr
         return _object(array, positions, field, path, problems)
     if field.kind is Kind.ARRAY and is_list(found):
         return _array(array, positions, field, path, problems)
+    if field.kind is Kind.MAP and pa.types.is_map(found) and pa.types.is_string(found.key_type):
+        return _map(array, positions, field, path, problems)
     if field.kind in scalars.TYPES:
         done = _scalar(array, field.kind)
         if done is not None:
@@ -67,6 +69,20 @@ def _array(array: pa.Array, positions: np.ndarray, field: Field, path: str, prob
     owners = positions[pc.list_parent_indices(array).to_numpy(zero_copy_only=False)]
     child = _conform(array.flatten(), owners, field.item, f"{path}[]", problems)
     return relisted(array, child)
+
+
+def _map(
+    array: pa.MapArray, positions: np.ndarray, field: Field, path: str, problems: Problems
+) -> pa.MapArray:
+    assert field.item is not None
+    # Positions of entries count from the start of the whole array, also where this one is a slice of it.
+    offsets = array.offsets.to_numpy()
+    first, count = int(offsets[0]), int(offsets[-1] - offsets[0])
+    owners = np.repeat(positions, np.diff(offsets))
+    child = _conform(array.items.slice(first, count), owners, field.item, f"{path}.*", problems)
+    absent = np.append(array.is_null().to_numpy(zero_copy_only=False).astype(bool), False)
+    starts = pa.array(offsets - first, pa.int32(), mask=absent)
+    return pa.MapArray.from_arrays(starts, array.keys.slice(first, count), child)
 
 
 def relisted(array: pa.Array, child: pa.Array) -> pa.ListArray:

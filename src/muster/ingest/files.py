@@ -13,7 +13,7 @@ from muster.ingest.problems import Problems
 from muster.kernel.errors import MusterError
 from muster.xdm.fields import Field
 
-ROWS_MAX = 20_000
+ROWS_MAX = 10_000
 BYTES_MAX = 16 << 20
 """A chunk ends at whichever of the two comes first."""
 
