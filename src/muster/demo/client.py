@@ -79,7 +79,7 @@ class Client:
         """PUT the bytes of a file."""
         self._send("PUT", path, file.read_bytes(), {"Content-Type": "application/octet-stream"})
 
-    def wait(self, path: str, state_of: Callable[[Any], str], timeout_s: float = 120.0) -> Any:
+    def wait(self, path: str, state_of: Callable[[Any], str], timeout_s: float = 300.0) -> Any:
         """Read a resource until it says that its work is done.
 
         Args:
