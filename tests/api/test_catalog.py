@@ -113,6 +113,7 @@ def test_list_answers_the_query_language(api: Api) -> None:
     assert names(api, "orderBy=asc:name") == ["Alpha", "Beta*", "Gämma"]
     assert names(api, "orderBy=desc:created&limit=2") == ["Gämma", "Beta*"]
     assert names(api, "orderBy=asc:name&start=1&limit=1") == ["Beta*"]
+    assert names(api, "orderBy=asc:name&offset=2") == ["Gämma"]
     assert names(api, "start=3") == []
     assert names(api, "name=Alpha") == ["Alpha"]
     assert sorted(names(api, "name=!Alpha")) == ["Beta*", "Gämma"]

@@ -346,7 +346,11 @@ def test_primary_identity_of_a_schema_must_be_in_every_row(api: Api) -> None:
         "xdm:isPrimary": True,
     }
     assert api.post(f"{registry}/descriptors", descriptor).status_code == 201
-    body = {"name": "in", "schemaRef": {"id": schema["$id"]}, "tags": {"unifiedProfile": ["enabled:true"]}}
+    body: dict[str, Any] = {
+        "name": "in",
+        "schemaRef": {"id": schema["$id"]},
+        "tags": {"unifiedProfile": ["enabled:true"]},
+    }
     untagged = api.post(f"{CATALOG}/dataSets", body)
     assert (untagged.status_code, "meta:immutableTags" in untagged.json()["detail"]) == (400, True)
 

@@ -15,7 +15,7 @@ from muster.kernel.clock import to_ms
 from muster.kernel.errors import Invalid, NotFound
 from muster.kernel.page import Page
 from muster.kernel.scope import Scope
-from muster.storage.records import Document, Names, Query, Record, RecordsTransaction
+from muster.storage.records import Document, Names, Query, Record, RecordsTransaction, Task
 from muster.storage.workspace import Workspace
 from muster.xdm.registry import EVENT_CLASS, PROFILE_CLASS, Registry
 
@@ -147,10 +147,12 @@ class Datasets:
         return self._write(current, merged, by)
 
     def delete(self, id: str) -> Dataset:
-        """Remove a dataset; its batches are no longer read by anyone. Raises `NotFound`."""
+        """Remove a dataset; its batches are no longer read by anyone, and profiles lose what it said. Raises `NotFound`."""
         with self._workspace.records.write() as tx:
             removed = _dataset(tx.get(KIND, id))
             tx.remove(KIND, id)
+            if removed.profile_enabled:
+                tx.enqueue(Task(f"rebuild_profiles:{id}", "rebuild_profiles", id))
         return removed
 
     def _write(self, current: Dataset, body: Any, by: str) -> Dataset:
