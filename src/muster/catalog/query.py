@@ -14,6 +14,7 @@ LIMIT_DEFAULT, LIMIT_MAX, OBSERVABLE_LIMIT_MAX = 20, 100, 20
 _CONTROLS = {
     "limit",
     "start",
+    "offset",
     "properties",
     "property",
     "orderBy",
@@ -80,7 +81,7 @@ def read_query(parameters: Iterable[tuple[str, str]]) -> CatalogQuery:
     properties = tuple(name.strip() for name in first.get("properties", "").split(",") if name.strip())
     limit_max = OBSERVABLE_LIMIT_MAX if "observableSchema" in properties else LIMIT_MAX
     limit = _number(reading, "limit", first.get("limit", str(LIMIT_DEFAULT)), 1, limit_max)
-    start = _number(reading, "start", first.get("start", "0"), 0, None)
+    start = _number(reading, "start", first.get("start") or first.get("offset") or "0", 0, None)
     orders = _orders(reading, first.get("orderBy") or first.get("orderby") or first.get("sort") or "")
     for name, value in given:
         if name == "property":
