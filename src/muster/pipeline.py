@@ -35,11 +35,13 @@ def _ingest_batch(workspace: Workspace, batch_id: str, steps: Steps) -> None:
     at_ms = steps.run("time", lambda: to_ms(workspace.clock.now()))
 
     def build() -> Any:
-        dataset = Datasets(workspace).get(Batches(workspace).get(batch_id).dataset_id)
+        batch = Batches(workspace).get(batch_id)
+        dataset = Datasets(workspace).get(batch.dataset_id)
         if not conversion["ok"] or not unify.feeds_profiles(dataset):
             return {"snapshots": [], "memberships": []}
-        paths = [file["path"] for file in conversion["files"] if file["role"] == "data"]
-        return unify.lay_over(workspace, dataset, batch_id, paths, at_ms)
+        paths = tuple(file["path"] for file in conversion["files"] if file["role"] == "data")
+        incoming = unify.Incoming(batch_id, dataset, paths, at_ms, batch.predecessors)
+        return unify.lay_over(workspace, incoming)
 
     def commit(built: Any) -> None:
         with workspace.records.write() as records:
@@ -79,6 +81,22 @@ def _revert_batch(workspace: Workspace, batch_id: str, steps: Steps) -> None:
                 retire(records, batch_id)
 
     _build_and_commit(steps, "rebuild", build, "commit", commit)
+
+
+def _rebuild_profiles(workspace: Workspace, _cause: str, steps: Steps) -> None:
+    def build() -> Any:
+        return [unify.build_anew(workspace, graph) for graph in unify.needed_graphs(workspace)]
+
+    def commit(built: Any) -> None:
+        with workspace.records.write() as records:
+            for one in built:
+                unify.commit(records, one)
+
+    _build_and_commit(steps, "rebuild", build, "commit", commit)
+
+
+def _leave_as_it_is(workspace: Workspace, argument: str, error: MusterError) -> None:
+    """The store stays as it was; the log has the reason, and the next build makes up for it."""
 
 
 def _fail_revert(workspace: Workspace, batch_id: str, error: MusterError) -> None:
@@ -154,6 +172,7 @@ WORKFLOWS: dict[str, Workflow] = {
     for workflow in (
         Workflow("ingest_batch", _ingest_batch, _fail_batch, ("convert", "time", "unify", "commit")),
         Workflow("revert_batch", _revert_batch, _fail_revert, ("rebuild", "commit")),
+        Workflow("rebuild_profiles", _rebuild_profiles, _leave_as_it_is, ("rebuild", "commit")),
         Workflow(
             "segment_job",
             _segment_job,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,6 +30,10 @@ from muster.profiles.packs import Members, nobody, write_pack
 from muster.profiles.store import ProfileStore, graph_of, policy_of
 from muster.storage.records import Document, Filter, Query, Record, RecordsTransaction
 from muster.storage.workspace import Workspace
+from muster.xdm.fields import Field
+from muster.xdm.registry import PROFILE_CLASS, Registry
+
+_OPT_OUT_PATHS = (("privacyOptOuts",), ("optOutConsentLevel", "privacyOptOuts"))
 
 LEFT_KEPT = timedelta(days=30)
 """How long an exit stays readable. Documented: segmentation field group."""
@@ -107,7 +111,8 @@ def evaluate(workspace: Workspace, job_id: str, frozen: Mapping[str, Any]) -> Do
     for definition in planned:
         by_graph.setdefault(graph_of(policy_of(workspace, definition.policy_id)), []).append(definition)
     for graph, definitions in sorted(by_graph.items()):
-        _GraphEvaluation(workspace, job_id, graph, in_order(definitions), at, outcome).run()
+        evaluation = _GraphEvaluation(workspace, job_id, graph, in_order(definitions), at, outcome)
+        evaluation.run(ignoring_opt_outs=[id_ for id_ in found if not _honours_opt_outs(found[id_])])
     ended_ms = to_ms(workspace.wall.now())
     return {
         "policies": outcome.policies,
@@ -217,6 +222,36 @@ def _planned(workspace: Workspace, definition: Record) -> Planned:
     return Planned(definition.id, str(definition.body["mergePolicyId"]), plan(query))
 
 
+def _honours_opt_outs(definition: Record) -> bool:
+    policy = definition.body.get("dataGovernancePolicy") or {}
+    return bool(policy.get("excludeOptOut", True))
+
+
+def _opt_out_definitions(workspace: Workspace, policy_ids: Sequence[str]) -> dict[str, Planned]:
+    """Per merge policy a definition of those with a general opt-out, as far as the union schema has a place for one."""
+    profile = Registry(workspace).union_fields(PROFILE_CLASS)
+    places = [".".join(path) for path in _OPT_OUT_PATHS if _has_path(profile, path)]
+    if not places:
+        return {}
+    general = '[optOutType = "general_opt_out" and optOutValue = "out"]'
+    value = " or ".join(f"{place}{general}" for place in places)
+    expression = {"type": "PQL", "format": "pql/text", "value": value}
+    planned = plan(compile_expression(workspace, expression))
+    return {
+        policy_id: Planned(f"general opt-out under {policy_id}", policy_id, planned)
+        for policy_id in policy_ids
+    }
+
+
+def _has_path(field: Field, path: Sequence[str]) -> bool:
+    for name in path:
+        found = field.fields.get(name)
+        if found is None:
+            return False
+        field = found
+    return True
+
+
 class _Outcome:
     """What the graphs' evaluations add up to."""
 
@@ -273,6 +308,7 @@ class _GraphEvaluation:
         self._workspace = workspace
         self._job_id = job_id
         self._definitions = definitions
+        self._ignoring_opt_outs: frozenset[str] = frozenset()
         self._at = at
         self._outcome = outcome
         with workspace.records.read() as records:
@@ -282,8 +318,15 @@ class _GraphEvaluation:
         policy = policy_of(workspace, definitions[0].policy_id)
         self._store = ProfileStore(workspace, policy, self._snapshot, self._memberships[policy.id])
         self._policy_of = {definition.id: definition.policy_id for definition in definitions}
+        self._opt_outs = _opt_out_definitions(workspace, sorted(policy_ids))
 
-    def run(self) -> None:
+    def run(self, *, ignoring_opt_outs: Collection[str]) -> None:
+        """Evaluate every bucket.
+
+        Args:
+            ignoring_opt_outs: Definitions whose data governance policy lets people with a general opt-out in.
+        """
+        self._ignoring_opt_outs = frozenset(ignoring_opt_outs)
         paths: dict[str, dict[str, str]] = {policy_id: {} for policy_id in self._memberships}
         inherited = self._inherited()
         for reader in self._store.buckets:
@@ -315,9 +358,9 @@ class _GraphEvaluation:
                 stored=lambda id_: self._before(reader, id_, inherited).mask,
                 stored_map=lambda row: self._stored_map(reader, row),
             )
-            masks = evaluation.members(self._definitions)
+            masks = evaluation.members([*self._definitions, *self._opt_outs.values()])
         namespaces, crowded = _identities_by_row(reader, self._workspace.settings.identities_per_person_max)
-        masks = {id_: mask & ~crowded for id_, mask in masks.items()}
+        masks = {id_: self._admitted(id_, masks) & ~crowded for id_ in self._policy_of}
         found: dict[str, Members] = {}
         changes: list[pa.Table] = []
         for id_, mask in masks.items():
@@ -328,6 +371,13 @@ class _GraphEvaluation:
             changes += _change_rows(id_, changed, before[id_], reader)
         self._write_changes(reader, changes)
         return found
+
+    def _admitted(self, definition_id: str, masks: Mapping[str, Mask]) -> Mask:
+        """Who satisfies a definition, without those who opted out of everything. Documented: honouring opt-outs."""
+        opt_out = self._opt_outs.get(self._policy_of[definition_id])
+        if opt_out is None or definition_id in self._ignoring_opt_outs:
+            return masks[definition_id]
+        return masks[definition_id] & ~masks[opt_out.id]
 
     def _before(self, reader: BucketReader, definition_id: str, inherited: Sequence[_Inherited]) -> Members:
         """Memberships before this job, those of persons who were merged away counted for their survivors."""

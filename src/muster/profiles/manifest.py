@@ -67,14 +67,14 @@ class Snapshot:
         graph: `pdg` or `none`.
         ordinal: Counts the commits.
         version: Of the record, for the next commit; 0 before the first.
-        policies: Merge policies whose profiles the segments hold, with the version they were merged under.
+        policies: Merge policies whose profiles every segment holds, with the recipe they were merged by.
     """
 
     graph: str
     ordinal: int
     version: Version
     buckets: tuple[Bucket, ...]
-    policies: Mapping[str, int] = field(default_factory=dict)
+    policies: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def person_count(self) -> int:

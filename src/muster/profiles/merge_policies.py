@@ -12,7 +12,7 @@ from typing import Any
 from muster.kernel.errors import AlreadyExists, Invalid, MusterError, Problem
 from muster.kernel.ids import derived_uuid
 from muster.kernel.page import Page
-from muster.storage.records import Document, Names, Query, Record, RecordsTransaction
+from muster.storage.records import Document, Names, Query, Record, RecordsTransaction, Task
 from muster.storage.workspace import Workspace
 
 KIND = "merge_policy"
@@ -70,6 +70,11 @@ class MergePolicy:
     stitches: bool
     order: tuple[str, ...]
     is_default: bool
+
+    @property
+    def recipe(self) -> str:
+        """How profiles are made under the policy; two versions with one recipe make the same profiles."""
+        return f"{'pdg' if self.stitches else 'none'}:{','.join(self.order)}"
 
     @classmethod
     def of(cls, record: Record) -> MergePolicy:
@@ -142,6 +147,7 @@ class MergePolicies:
                 raise TooManyPolicies(POLICIES_MAX)
             former_id = _step_down(tx, checked, id_)
             record = tx.add(KIND, id_, {**checked, "version": 1}, _names_of(checked))
+            _build_profiles(tx, record)
             _move_definitions(tx, former_id, id_)
             return record
 
@@ -187,8 +193,15 @@ class MergePolicies:
         former_id = _step_down(tx, checked, current.id)
         body = {**checked, "version": current.version + 1}
         record = tx.replace(KIND, current.id, body, expected=current.version, names=_names_of(checked))
+        if MergePolicy.of(record).recipe != MergePolicy.of(current).recipe:
+            _build_profiles(tx, record)
         _move_definitions(tx, former_id, current.id)
         return record
+
+
+def _build_profiles(tx: RecordsTransaction, policy: Record) -> None:
+    """Let the store make the profiles of a policy that it does not hold yet."""
+    tx.enqueue(Task(f"rebuild_profiles:{policy.id}:{policy.version}", "rebuild_profiles", policy.id))
 
 
 def _step_down(tx: RecordsTransaction, checked: Document, id: str) -> str | None:

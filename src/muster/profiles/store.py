@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from muster.kernel.errors import MusterError
+from muster.kernel.errors import MusterError, Transient
 from muster.profiles.bucket import BucketReader
 from muster.profiles.manifest import Snapshot, read_snapshot
 from muster.profiles.memberships import Memberships, read_memberships
@@ -65,12 +65,10 @@ def graph_of(policy: MergePolicy) -> str:
 
 
 def open_store(workspace: Workspace, policy_id: str | None = None) -> ProfileStore:
-    """Open the store as of now."""
+    """Open the store as of now. Raises `NotFound`, and `Transient` while the policy's profiles are being built."""
     policy = policy_of(workspace, policy_id)
     with workspace.records.read() as records:
-        return ProfileStore(
-            workspace,
-            policy,
-            read_snapshot(records, graph_of(policy)),
-            read_memberships(records, policy.id),
-        )
+        snapshot = read_snapshot(records, graph_of(policy))
+        if snapshot.ordinal and policy.id not in snapshot.policies:
+            raise Transient(f"The profiles under merge policy {policy.id}", "they are being built")
+        return ProfileStore(workspace, policy, snapshot, read_memberships(records, policy.id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
@@ -149,8 +150,8 @@ class _Postgres:
         return document
 
     def text(self, value: Element) -> Element:
-        text: Element = sa.type_coerce(value, JSONB).op("#>>", return_type=sa.Text())(sa.literal_column("'{}'"))
-        return text
+        whole: ColumnElement[str] = sa.literal_column("'{}'")
+        return cast(Element, sa.type_coerce(value, JSONB).op("#>>", return_type=sa.Text())(whole))
 
     def number(self, value: Element) -> Element:
         is_number = sa.func.jsonb_typeof(value) == "number"

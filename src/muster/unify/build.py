@@ -31,21 +31,23 @@ def add_batch(
     identities: Sequence[IdentityField],
     policies: Sequence[MergePolicy],
     *,
-    fresh: bool = False,
+    persons_expected: int | None = None,
 ) -> Snapshot:
     """The snapshot with the batch laid over it as one run a bucket.
 
     Args:
         snapshot: What the run is built on; its files are read.
         identities: Where the schema's identities are.
-        policies: Must name every policy of the snapshot.
-        fresh: Whether the snapshot is empty, so that the batch decides the number of buckets.
+        policies: Whose profiles the run holds; the snapshot has those of no other policy afterwards.
+        persons_expected: When the batch is the first of a store: how many persons it will have, at least; decides the number of
+            buckets together with the batch itself.
     """
     ordinal = snapshot.ordinal + 1
     with workspace.engine.cursor() as cursor, workspace.lake.spool() as spool:
         rows = read_identities(cursor, addition.files, identities)
-        if fresh or not snapshot.ordinal:
-            wanted = _bucket_count(int(rows.is_primary.sum()), workspace.settings.bucket_persons_max)
+        if persons_expected is not None or not snapshot.ordinal:
+            persons = max(int(rows.is_primary.sum()), persons_expected or 0)
+            wanted = _bucket_count(persons, workspace.settings.bucket_persons_max)
             generation = snapshot.buckets[0].generation
             snapshot = replace(
                 snapshot, buckets=tuple(Bucket(number, generation) for number in range(wanted))
@@ -72,8 +74,8 @@ def add_batch(
             _lay_over(bucket, placed.of_bucket(bucket.number), writer, f"{folder}/bucket-{bucket.number:04d}")
             for bucket in snapshot.buckets
         )
-    versions = {policy.id: policy.version for policy in policies}
-    return replace(snapshot, ordinal=ordinal, buckets=buckets, policies=versions)
+    recipes = {policy.id: policy.recipe for policy in policies}
+    return replace(snapshot, ordinal=ordinal, buckets=buckets, policies=recipes)
 
 
 def find_known(readers: Sequence[BucketReader], rows: RowIdentities) -> list[KnownPerson | None]:

@@ -1,0 +1,5 @@
+"""Fixtures that more than one suite needs."""
+
+from __future__ import annotations
+
+pytest_plugins = ["tests.servers.fixtures"]
