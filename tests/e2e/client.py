@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 
@@ -23,13 +23,22 @@ ORG = "dev@AdobeOrg"
 WAIT_S = 60.0
 
 
+class Http(Protocol):
+    """What carries requests: over the network, or into an application in this process."""
+
+    @property
+    def request(self) -> Callable[..., Any]: ...
+
+    def close(self) -> None: ...
+
+
 class Client:
     """Calls as the emulator's client. `sandbox=None` leaves the sandbox header out: the default sandbox answers."""
 
-    def __init__(self, base_url: str, sandbox: str | None = None) -> None:
+    def __init__(self, base_url: str, sandbox: str | None = None, http: Http | None = None) -> None:
         self.base_url = base_url
         self.sandbox = sandbox
-        self._http = httpx.Client(base_url=base_url, timeout=60.0, follow_redirects=False)
+        self._http = http or httpx.Client(timeout=60.0, follow_redirects=False)
 
     def __enter__(self) -> Self:
         return self
@@ -65,7 +74,8 @@ class Client:
             options["json"] = json
         kept = {name: value for name, value in sent.items() if value is not None}
         # Put together by hand: joining would take the host out of a path that begins with two slashes.
-        return self._http.request(method, self.base_url + path, headers=kept, **options)
+        answer: httpx.Response = self._http.request(method, self.base_url + path, headers=kept, **options)
+        return answer
 
     def get(self, path: str, **options: Any) -> Any:
         """What a GET that answers 200 says."""

@@ -18,8 +18,14 @@ from tests.simulation.story import Story
 
 from muster.pipeline import WORKFLOWS
 
-# Each told after those before it; a workflow that has no stage here fails the tests of its steps.
-STAGES = ("ingest_batch", "revert_batch", "segment_job", "export_job", "flow_run")
+# What is told before a stage. A workflow that is missing here fails the tests of its steps.
+BEFORE: dict[str, tuple[str, ...]] = {
+    "ingest_batch": (),
+    "revert_batch": ("ingest_batch",),
+    "segment_job": ("ingest_batch",),
+    "export_job": ("ingest_batch", "segment_job"),
+    "flow_run": ("ingest_batch", "segment_job"),
+}
 POINTS = [
     f"{workflow.name}.{step}" for workflow in WORKFLOWS.values() for step in (*workflow.steps, "forget-task")
 ]
@@ -35,10 +41,13 @@ class Theatre:
         self._story_count = 0
         self._expected: dict[str, Any] = {}
 
-    def story(self) -> Story:
-        """A new story in a sandbox of its own."""
+    def story(self, workflow: str) -> Story:
+        """A new story in a sandbox of its own, told up to where a workflow's stage begins."""
         self._story_count += 1
-        return Story(self.installation.client, f"story-{self._story_count}", self._bucket)
+        story = Story(self.installation, f"story-{self._story_count}", self._bucket)
+        for stage in BEFORE[workflow]:
+            story.stage(stage)
+        return story
 
     def arm(self, point: str) -> None:
         """Have a worker that will die at a point."""
@@ -53,12 +62,10 @@ class Theatre:
         self._restart(next_point)
 
     def expected(self, workflow: str) -> Any:
-        """What an undisturbed telling shows after a stage."""
+        """What an undisturbed telling shows of a stage."""
         if workflow not in self._expected:
-            self._restart("")
-            story = self.story()
-            for stage in STAGES:
-                self._expected[stage] = story.stage(stage)
+            self.arm("")
+            self._expected[workflow] = self.story(workflow).stage(workflow)
         return self._expected[workflow]
 
     def _restart(self, crash_at: str) -> None:
@@ -80,22 +87,21 @@ def theatre(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -> It
 
 @pytest.mark.parametrize("point", POINTS)
 def test_job_ends_as_if_the_worker_had_not_been_killed(theatre: Theatre, point: str) -> None:
-    workflow = point.partition(".")[0]
-    expected = theatre.expected(workflow)
-    theatre.arm(point)
-    story = theatre.story()
+    with theatre.installation.told_on_failure():
+        workflow = point.partition(".")[0]
+        expected = theatre.expected(workflow)
+        theatre.arm(point)
+        story = theatre.story(workflow)
 
-    for stage in STAGES[: STAGES.index(workflow)]:
-        story.stage(stage)
-    with ThreadPoolExecutor(1) as beside:
-        rescue = beside.submit(theatre.replace_the_dead, _after(point))
-        seen = story.stage(workflow)
-        rescue.result()
+        with ThreadPoolExecutor(1) as beside:
+            rescue = beside.submit(theatre.replace_the_dead, _after(point))
+            seen = story.stage(workflow)
+            rescue.result()
 
-    assert theatre.installation.marker.read_text() == point
-    assert seen == expected
-    wait_for(lambda: not story.client.get("/emulator/clock")["openJobs"], "all jobs are forgotten")
-    check_at_rest(theatre.installation.data_dir, story.client)
+        assert theatre.installation.marker.read_text() == point
+        assert seen == expected
+        wait_for(lambda: not story.client.get("/emulator/clock")["openJobs"], "all jobs are forgotten")
+        check_at_rest(theatre.installation.data_dir, story.client)
 
 
 def _after(point: str) -> str:
