@@ -102,7 +102,7 @@ def audiences(tenant: str) -> tuple[Audience, ...]:
         ),
         Audience(
             "regular-families",
-            "Regulars with kids (uses Regulars)",
+            "Regulars with kids",
             f'inSegment("{{regulars}}") and {tenant}.kids >= 1',
             """
             SELECT household_id FROM transactions JOIN demographics USING (household_id)

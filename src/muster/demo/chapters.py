@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -66,12 +65,15 @@ class Activation:
 
     Attributes:
         run: The run as Flow Service prints it.
-        keys: All objects of the bucket with their sizes in bytes.
+        sizes: All objects of the bucket with their sizes in bytes.
+        key: The object that the run made; `text` is what it holds, `file` a copy, `rows` its rows by column.
     """
 
     run: Mapping[str, Any]
-    keys: Mapping[str, int]
+    sizes: Mapping[str, int]
+    key: str
     file: Path
+    text: str
     rows: Sequence[Mapping[str, str]]
 
 
@@ -90,14 +92,24 @@ def ingest(client: Client, dataset_id: str, table: pa.Table, file: Path) -> Mapp
     return done
 
 
-def look_up(client: Client, household: str) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]:
-    """The profile of a household, and its first events, as one person by one identity."""
-    person = {"entityId": household, "entityIdNS": NAMESPACE}
-    answer = client.get(f"{UPS}/access/entities?{urlencode({'schema.name': PROFILE, **person})}")
-    (profile,) = answer.values()
-    related = {"relatedEntityId": household, "relatedEntityIdNS": NAMESPACE, "relatedSchema.name": PROFILE}
-    events = client.get(f"{UPS}/access/entities?{urlencode({'schema.name': EVENT, **related})}")
-    return profile["entity"], [child["entity"] for child in events["children"]]
+def profile_of(client: Client, household: str) -> Mapping[str, Any]:
+    """The profile of a household, found by its number."""
+    person = {"schema.name": PROFILE, "entityId": household, "entityIdNS": NAMESPACE}
+    (found,) = client.get(f"{UPS}/access/entities?{urlencode(person)}").values()
+    profile: Mapping[str, Any] = found["entity"]
+    return profile
+
+
+def events_of(client: Client, household: str) -> Sequence[Mapping[str, Any]]:
+    """The first page of the events of a household, oldest first."""
+    related = {
+        "schema.name": EVENT,
+        "relatedSchema.name": PROFILE,
+        "relatedEntityId": household,
+        "relatedEntityIdNS": NAMESPACE,
+    }
+    events = client.get(f"{UPS}/access/entities?{urlencode(related)}")
+    return [child["entity"] for child in events["children"]]
 
 
 def define(client: Client, wanted: Sequence[Audience]) -> dict[str, str]:
@@ -239,12 +251,10 @@ def _state_of_newest(runs: Any) -> str:
 
 
 def _look_into(bucket: Bucket, run: Mapping[str, Any], folder: Path) -> Activation:
-    s3 = bucket.client()
-    listed = s3.list_objects_v2(Bucket=bucket.name).get("Contents", [])
     info = run["metrics"]["fileSummary"]["manifest"]["fileInfo"][0]
     key = f"{info['pathPrefix']}/{info['path']}"
-    body: bytes = s3.get_object(Bucket=bucket.name, Key=key)["Body"].read()
+    body = bucket.read(key)
     file = folder / str(info["path"])
     file.write_bytes(body)
-    rows = list(csv.DictReader(io.StringIO(body.decode())))
-    return Activation(run, {item["Key"]: item["Size"] for item in listed}, file, rows)
+    text = body.decode()
+    return Activation(run, bucket.sizes(), key, file, text, list(csv.DictReader(text.splitlines())))

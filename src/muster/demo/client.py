@@ -28,7 +28,7 @@ UPS = "/data/core/ups"
 _GOOD_ENDS = {"success", "succeeded"}
 _BAD_ENDS = {"failure", "failed", "cancelled", "aborted", "inactive", "abandoned"}
 _CALL_S = 120.0
-_PAUSE_S = 0.05
+_PAUSE_S = 0.1
 
 
 class Client:
@@ -36,7 +36,7 @@ class Client:
 
     Attributes:
         base_url: Scheme, host and port.
-        call_count: How many requests were sent so far.
+        call_count: How many requests were sent so far; waiting counts as one.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -88,8 +88,10 @@ class Client:
             DemoFailed: The work failed, or takes too long.
         """
         deadline = time.monotonic() + timeout_s
+        calls = self.call_count
         while True:
             body = self.get(path)
+            self.call_count = calls + 1
             state = state_of(body).lower()
             if state in _GOOD_ENDS:
                 return body

@@ -32,8 +32,28 @@ class Bucket:
     access_key: str = "AKIAMUSTERDEMO234567"
     secret_key: str = "localdemolocaldemolocaldemolocaldemo0000"  # noqa: S105 - opens nothing but the demo's own server
 
-    def client(self) -> Any:
-        """A client of the bucket's server, the one that anybody would use."""
+    def make(self) -> None:
+        """Make the bucket in its server."""
+        self._ask("create_bucket")
+
+    def sizes(self) -> dict[str, int]:
+        """All objects with their sizes in bytes."""
+        return {item["Key"]: int(item["Size"]) for item in self._ask("list_objects_v2").get("Contents", [])}
+
+    def read(self, key: str) -> bytes:
+        """The bytes of an object."""
+        return bytes(self._ask("get_object", Key=key)["Body"].read())
+
+    def _ask(self, operation: str, **arguments: str) -> Any:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return getattr(self._client(), operation)(Bucket=self.name, **arguments)
+        except (BotoCoreError, ClientError) as error:
+            raise DemoFailed(f"The local S3 server did not do {operation}: {error}") from error
+
+    def _client(self) -> Any:
+        # The client that anybody would use; it comes with the local S3 server and is slow to load.
         import boto3
 
         return boto3.client(
@@ -54,7 +74,7 @@ def s3_server(logs: Path) -> Iterator[Bucket]:
     bucket = Bucket(f"http://{_HOST}:{port}")
     command = [sys.executable, "-m", "moto.server", "-H", _HOST, "-p", str(port)]
     with _running("the local S3 server", command, {}, logs / "s3.log", f"{bucket.endpoint}/moto-api/"):
-        bucket.client().create_bucket(Bucket=bucket.name)
+        bucket.make()
         yield bucket
 
 
@@ -126,7 +146,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.wait(_END_S)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        # The second Ctrl-C means: now.
         process.kill()
         process.wait()
 

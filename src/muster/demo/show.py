@@ -37,9 +37,14 @@ class Show:
         """A line of the chapter; may hold rich's markup."""
         self._console.print(f"   {sentence}", soft_wrap=True)
 
+    def heading(self, sentence: str) -> None:
+        """A sentence between chapters."""
+        self._console.print(f"\n[bold cyan]{sentence}[/]", soft_wrap=True)
+
     def code(self, text: str) -> None:
         """Text as it is, for copying."""
-        self._console.print(escape(text), soft_wrap=True, style="green")
+        indented = "\n".join(f"   {line}" for line in text.splitlines())
+        self._console.print(escape(indented), soft_wrap=True, style="green")
 
     def table(
         self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = ()
@@ -61,8 +66,10 @@ class Show:
 
     def summary(self) -> None:
         """All chapters with their times."""
-        self._console.print("\n[bold]Where the time went[/]")
-        self.table(["", "seconds"], [[title, f"{took:.1f}"] for title, took in self._chapters], numbers=[1])
+        self.heading("Where the time went")
+        self.table(
+            ["chapter", "seconds"], [[title, f"{took:.1f}"] for title, took in self._chapters], numbers=[1]
+        )
         total = time.monotonic() - self._began
         self.say(
             f"[bold]{total:.1f} s in all[/]; {self._compared} numbers were compared with a second source, all agree."
@@ -73,6 +80,6 @@ class Show:
         self._console.print(f"\n[bold red]The demo stopped.[/] {escape(sentence)}", soft_wrap=True)
 
 
-def megabytes(byte_count: int) -> str:
+def size_text(byte_count: int) -> str:
     """A size as people say it."""
-    return f"{byte_count / 1e6:.1f} MB"
+    return f"{byte_count / 1e6:.1f} MB" if byte_count >= 1e6 else f"{byte_count / 1e3:.1f} kB"
