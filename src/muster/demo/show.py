@@ -52,7 +52,7 @@ class Show:
         """Rows under headings; the columns whose positions are in `numbers` are aligned to the right."""
         table = Table(box=None, padding=(0, 2, 0, 3), header_style="dim")
         for position, column in enumerate(columns):
-            table.add_column(column, justify="right" if position in numbers else "left", overflow="fold")
+            table.add_column(column, justify="right" if position in numbers else "left", no_wrap=True)
         for row in rows:
             table.add_row(*(escape(cell) for cell in row))
         self._console.print(table)

@@ -134,7 +134,7 @@ def _evaluate(story: Story, model: Model) -> Found:
             f"The size of “{audience.name}”", in_the_segment_job=sizes[audience.key], in_the_raw_files=counted
         )
         rows.append([audience.name, f"{sizes[audience.key]:,}", f"{counted:,}"])
-    story.show.table(["audience", "members", "by SQL over the raw files"], rows, numbers=[1, 2])
+    story.show.table(["audience", "members", "by SQL on the files"], rows, numbers=[1, 2])
     story.show.say(
         f"{done.profile_count:,} profiles. Time measured by the job: [bold]{done.segmentation_ms:,} ms[/] for all"
         f" {len(wanted)} audiences together, {done.job_ms:,} ms with begin and commit."
