@@ -191,5 +191,12 @@ def open_retail_data(today: date) -> Iterator[RetailData]:
     folder = Path(spec.submodule_search_locations[0]) / "data"
     with duckdb.connect(config={"threads": 2}) as cursor:
         for table in _TABLES:
-            cursor.execute(f"CREATE VIEW {table} AS FROM read_parquet('{folder / table}.parquet')")
-        yield RetailData(cursor, today)
+            path = f"{folder / table}.parquet".replace("'", "''")
+            cursor.execute(f"CREATE VIEW {table} AS FROM read_parquet('{path}')")
+        try:
+            yield RetailData(cursor, today)
+        except (RuntimeError, duckdb.InterruptException) as error:
+            # DuckDB ends a query at Ctrl-C with an error of its own; it is an interruption all the same.
+            if "interrupted" not in str(error).lower():
+                raise
+            raise KeyboardInterrupt from error
