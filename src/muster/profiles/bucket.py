@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from muster.profiles.identity import HASH_BYTES, IdentityIndex
@@ -99,16 +100,14 @@ class BucketReader:
                 continue
             table = pq.read_table(self._lake.local(segment.persons))
             rows = table["_row"].to_numpy()
-            packed = b"".join(table["hash"].to_pylist())
-            hashes[rows] = np.frombuffer(packed, dtype=np.uint8).reshape(-1, HASH_BYTES)
+            hashes[rows] = _fixed_bytes(table["hash"])
             founded[rows] = table["founded"].to_numpy()
-            targets = table["merged_into"].to_pylist()
-            alive[rows] = [target is None for target in targets]
-            for row, target in zip(rows.tolist(), targets, strict=True):
-                if target is None:
-                    merged.pop(row, None)
-                else:
-                    merged[row] = target
+            gone = table["merged_into"].is_valid().to_numpy()
+            alive[rows] = ~gone
+            for row in rows[~gone].tolist() if merged else ():
+                merged.pop(row, None)
+            targets = table["merged_into"].drop_null().to_pylist()
+            merged.update(zip(rows[gone].tolist(), targets, strict=True))
         return Persons(hashes, founded, merged, alive)
 
     def visible(self, slices: Sequence[Slice], rows: Rows) -> Iterator[tuple[str, Rows]]:
@@ -151,3 +150,12 @@ class BucketReader:
                 hidden[rows] = True
         slices.reverse()
         return slices
+
+
+def _fixed_bytes(column: pa.ChunkedArray) -> npt.NDArray[np.uint8]:
+    """Binary values of `HASH_BYTES` each as a matrix, without a Python object a value; (values, 16)."""
+    array = column.combine_chunks().cast(pa.binary(HASH_BYTES))
+    start = array.offset * HASH_BYTES
+    values = np.frombuffer(array.buffers()[1], dtype=np.uint8)
+    matrix: npt.NDArray[np.uint8] = values[start : start + len(array) * HASH_BYTES].reshape(-1, HASH_BYTES)
+    return matrix

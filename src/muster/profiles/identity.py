@@ -93,13 +93,19 @@ class IdentityIndex:
 def _overlay(
     entries: npt.NDArray[np.void], wanted: npt.NDArray[np.void], found: npt.NDArray[np.uint32]
 ) -> None:
-    highs = entries["high"]
+    if not len(entries):
+        return
+    highs, lows, rows = (np.asarray(entries[name]) for name in ("high", "low", "row"))
     places = np.searchsorted(highs, wanted["high"], side="left")
-    for position in np.flatnonzero(places < len(highs)):
+    inside = np.minimum(places, len(highs) - 1)
+    candidates = (places < len(highs)) & (highs[inside] == wanted["high"])
+    hits = candidates & (lows[inside] == wanted["low"])
+    found[hits] = rows[inside[hits]]
+    # Equal first halves are next to impossible; they are walked all the same.
+    for position in np.flatnonzero(candidates & ~hits):
         place = places[position]
-        # Equal first halves are next to impossible; they are walked all the same.
         while place < len(highs) and highs[place] == wanted["high"][position]:
-            if entries["low"][place] == wanted["low"][position]:
-                found[position] = entries["row"][place]
+            if lows[place] == wanted["low"][position]:
+                found[position] = rows[place]
                 break
             place += 1

@@ -83,9 +83,8 @@ def find_known(readers: Sequence[BucketReader], rows: RowIdentities) -> list[Kno
     known: list[KnownPerson | None] = [None] * len(rows.identities)
     if not any(reader.row_count for reader in readers):
         return known
-    hashes = [identity.hash for identity in rows.identities]
     for reader in readers:
-        found = reader.index.rows(hashes)
+        found = reader.index.rows(rows.hashes)
         persons = reader.persons
         for position in np.flatnonzero(found != NO_ROW).tolist():
             row = int(found[position])

@@ -16,6 +16,7 @@ from muster.profiles.identity import write_index
 from muster.profiles.manifest import Bucket, Segment, Snapshot
 from muster.storage.sql_text import literal, quoted
 from muster.storage.workspace import Workspace
+from muster.unify.run_files import LOOKUP_GROUP_ROWS, SCAN_GROUP_ROWS
 
 TOUCHED_SHARE_MAX = 0.2
 """A bucket is folded when its runs touch more than this share of its rows."""
@@ -77,13 +78,18 @@ class _Folding:
             },
             events={
                 type_: self._fold(
-                    reader.events(type_), "_row, timestamp NULLS LAST, _order", f"events-{place}"
+                    reader.events(type_),
+                    "_row, timestamp NULLS LAST, _order",
+                    f"events-{place}",
+                    group_rows=SCAN_GROUP_ROWS,
                 )
                 for place, type_ in enumerate(reader.event_types)
             },
         )
 
-    def _fold(self, slices: Sequence[Slice], order: str, name: str) -> str:
+    def _fold(
+        self, slices: Sequence[Slice], order: str, name: str, *, group_rows: int = LOOKUP_GROUP_ROWS
+    ) -> str:
         if not slices:
             return ""
         parts = [self._visible_sql(slice_, f"hidden_{name}_{place}") for place, slice_ in enumerate(slices)]
@@ -93,7 +99,7 @@ class _Folding:
         union = " UNION ALL BY NAME ".join(parts)
         self._cursor.execute(
             f"COPY (SELECT * FROM ({union}) ORDER BY {keys}) TO {literal(str(file))} "
-            "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
+            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group_rows})"
         )
         return self._keep(file, f"{name}.parquet")
 

@@ -73,14 +73,14 @@ def assign(
     persons: list[Person] = []
     person_of = np.full(count, -1, dtype=np.int64)
     numbers: dict[int, int] = {}
-    for position, identity in enumerate(rows.identities):
+    for position, hash_ in enumerate(rows.hashes):
         if not linked and not rows.is_primary[position] and known[position] is None:
             continue
         root = sets.root(position)
         number = numbers.get(root)
         if number is None:
             number = numbers[root] = len(persons)
-            persons.append(Person(identity.hash, (ordinal << 32) | position, None))
+            persons.append(Person(hash_, (ordinal << 32) | position, None))
         person_of[position] = number
         _admit(persons[number], position, known[position])
     return Assignment(persons, person_of)

@@ -27,6 +27,7 @@ class RowIdentities:
 
     Attributes:
         identities: Every identity once, in the order of its first appearance.
+        hashes: Their hashes, in the same order.
         is_primary: Whether any row names it as primary; (identities,).
         primary: Per row the position of its primary identity, -1 for rows without any; (rows,).
         links: Pairs of positions that one row names together, the row's primary first; (links, 2).
@@ -34,6 +35,7 @@ class RowIdentities:
     """
 
     identities: tuple[Identity, ...]
+    hashes: tuple[bytes, ...]
     is_primary: npt.NDArray[np.bool_]
     primary: npt.NDArray[np.int64]
     links: npt.NDArray[np.int64]
@@ -106,7 +108,8 @@ def _numbered(named: pa.Table, row_count: int) -> RowIdentities:
     primary[rows[first]] = numbers[first]
     others = ~first & (numbers != primary[rows])
     links = np.stack([primary[rows[others]], numbers[others]], axis=1)
-    return RowIdentities(identities, is_primary, primary, links, rows[others])
+    hashes = tuple(identity.hash for identity in identities)
+    return RowIdentities(identities, hashes, is_primary, primary, links, rows[others])
 
 
 def _descriptor_sql(schema: pa.Schema, field: IdentityField) -> str:

@@ -27,6 +27,11 @@ from muster.unify.rows import RowIdentities
 
 _ROWS_A_CHUNK = 32_768
 
+LOOKUP_GROUP_ROWS = 16_384
+"""Rows of a row group where single persons are looked up: a lookup reads one group."""
+SCAN_GROUP_ROWS = 122_880
+"""Rows of a row group of events, which are read by the million and looked up by the dozen."""
+
 _IDENTITY_MAP_SQL = """
     SELECT _row, map_from_entries(list({'key': namespace, 'value': ids} ORDER BY namespace)) AS "identityMap"
     FROM (
@@ -144,9 +149,8 @@ class RunWriter:
             numbers = _last_of_each(numbers, rows.primary)
         primary = rows.primary[numbers]
         places = np.asarray(self._places, dtype=np.int64).reshape(-1, 2)[self._person_of[primary]]
-        hashes = [identity.hash for identity in rows.identities]
         dictionary = pa.DictionaryArray.from_arrays(
-            pa.array(primary, pa.int32()), pa.array(hashes, pa.binary())
+            pa.array(primary, pa.int32()), pa.array(rows.hashes, pa.binary())
         )
         assigned = pa.table(
             {
@@ -242,7 +246,7 @@ class RunWriter:
             pa.table(
                 {
                     "_row": pa.array([row for row, _ in fresh], pa.uint32()),
-                    "hash": pa.array([identity.hash for identity in identities], pa.binary()),
+                    "hash": pa.array([self._rows.hashes[position] for _, position in fresh], pa.binary()),
                     "namespace": pa.array(
                         [codes.get(identity.namespace, identity.namespace) for identity in identities],
                         pa.string(),
@@ -267,7 +271,7 @@ class RunWriter:
             folder,
             "identity_values",
         )
-        hashes = [identity.hash for identity in identities]
+        hashes = [self._rows.hashes[position] for _, position in fresh]
         rows = [row for row, _ in fresh]
         arrived = [copying for copying in copied if _is_arrival(copying, number)]
         for part in self._copied_sql(arrived, lambda reader: reader.identity_values()):
@@ -377,7 +381,7 @@ class RunWriter:
                 continue
             order = "_row, timestamp NULLS LAST, _order" if self._has("timestamp") else "_row, _order"
             sql = " UNION ALL BY NAME ".join(f"({part})" for part in parts)
-            paths[type_] = self._copy(sql, order, folder, f"events-{place}")
+            paths[type_] = self._copy(sql, order, folder, f"events-{place}", group_rows=SCAN_GROUP_ROWS)
         return paths
 
     def _batch_event_types(self, number: int) -> set[str]:
@@ -438,11 +442,13 @@ class RunWriter:
                 path = literal(self._local(slice_.path))
                 yield f"SELECT m.new AS _row, f.* EXCLUDE (_row) FROM read_parquet({path}) f JOIN {quoted(name)} m ON f._row = m.old"
 
-    def _copy(self, sql: str, order: str, folder: _Folder, name: str) -> str:
+    def _copy(
+        self, sql: str, order: str, folder: _Folder, name: str, *, group_rows: int = LOOKUP_GROUP_ROWS
+    ) -> str:
         file = self._spool / f"{name}.parquet"
         self._cursor.execute(
             f"COPY (SELECT * FROM ({sql}) ORDER BY {order}) TO {literal(str(file))} "
-            "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
+            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group_rows})"
         )
         return folder.keep(file, f"{name}.parquet")
 
