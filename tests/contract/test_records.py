@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.servers.postgres import PostgresServer
@@ -61,11 +62,11 @@ def flows(stores: Stores) -> Callable[..., list[str]]:
             }
             records.add("flow", f"f{number}", body, Names([f"name:{number}"], [("spec", f"s{number % 2}")]))
 
-    def ids(*filters: Filter, **options: object) -> list[str]:
+    def ids(*filters: Filter, **options: Any) -> list[str]:
         with stores.prod.read() as records:
             return sorted(
                 record.id for record in records.page("flow", Query(filters=filters, **options)).items
-            )  # type: ignore[arg-type]
+            )
 
     return ids
 

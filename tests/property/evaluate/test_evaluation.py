@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from muster.evaluate.bucket import BucketEvaluation, Planned
 from muster.evaluate.columns import physical_type
 from muster.pql.plan import plan
 from muster.pql.types import ArrayType, ObjectType
+from muster.profiles.bucket import Mask
 from muster.profiles.identity import xid_of
 
 __all__ = ["make_store"]
@@ -43,6 +45,14 @@ QUERIES = (
 def schema() -> ObjectType:
     profile = physical_type(PROFILES)
     return ObjectType({**profile.fields, "xEvent": ArrayType(physical_type(EVENTS))})
+
+
+def same(mask: Mask, _definition_id: str) -> Mask:
+    return mask
+
+
+def no_memberships(_row: int) -> dict[str, Any]:
+    return {}
 
 
 def random_batch(chance: random.Random, store: Store, batch: int) -> None:
@@ -107,11 +117,7 @@ def test_columns_over_base_and_runs_agree_with_the_judge(make_store: Any, seed: 
         nobody = np.zeros(reader.row_count, dtype=np.bool_)
         with store.workspace.engine.cursor() as cursor:
             evaluation = BucketEvaluation(
-                cursor,
-                reader,
-                now=NOW,
-                stored=lambda _, none=nobody: none,
-                stored_map=lambda _: {},  # type: ignore[misc]
+                cursor, reader, now=NOW, stored=partial(same, nobody), stored_map=no_memberships
             )
             for id_, mask in evaluation.members(planned).items():
                 said[id_] |= {xid_of(reader.persons.hashes[row].tobytes()) for row in np.flatnonzero(mask)}
@@ -158,6 +164,10 @@ def test_no_event_columns_at_all_is_no_obstacle(make_store: Any) -> None:
     (reader,) = store.readers
     with store.workspace.engine.cursor() as cursor:
         evaluation = BucketEvaluation(
-            cursor, reader, now=NOW, stored=lambda _: np.zeros(1, dtype=np.bool_), stored_map=lambda _: {}
+            cursor,
+            reader,
+            now=NOW,
+            stored=partial(same, np.zeros(1, dtype=np.bool_)),
+            stored_map=no_memberships,
         )
         assert evaluation.members([Planned("q", store.policies[0].id, query)])["q"].tolist() == [True]
