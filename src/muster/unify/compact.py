@@ -16,7 +16,7 @@ from muster.profiles.identity import write_index
 from muster.profiles.manifest import Bucket, Segment, Snapshot
 from muster.storage.sql_text import literal, quoted
 from muster.storage.workspace import Workspace
-from muster.unify.run_files import LOOKUP_GROUP_ROWS, SCAN_GROUP_ROWS
+from muster.unify.run_files import GROUP_ROWS
 
 TOUCHED_SHARE_MAX = 0.2
 """A bucket is folded when its runs touch more than this share of its rows."""
@@ -78,18 +78,13 @@ class _Folding:
             },
             events={
                 type_: self._fold(
-                    reader.events(type_),
-                    "_row, timestamp NULLS LAST, _order",
-                    f"events-{place}",
-                    group_rows=SCAN_GROUP_ROWS,
+                    reader.events(type_), "_row, timestamp NULLS LAST, _order", f"events-{place}"
                 )
                 for place, type_ in enumerate(reader.event_types)
             },
         )
 
-    def _fold(
-        self, slices: Sequence[Slice], order: str, name: str, *, group_rows: int = LOOKUP_GROUP_ROWS
-    ) -> str:
+    def _fold(self, slices: Sequence[Slice], order: str, name: str) -> str:
         if not slices:
             return ""
         parts = [self._visible_sql(slice_, f"hidden_{name}_{place}") for place, slice_ in enumerate(slices)]
@@ -99,7 +94,7 @@ class _Folding:
         union = " UNION ALL BY NAME ".join(parts)
         self._cursor.execute(
             f"COPY (SELECT * FROM ({union}) ORDER BY {keys}) TO {literal(str(file))} "
-            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group_rows})"
+            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_ROWS})"
         )
         return self._keep(file, f"{name}.parquet")
 

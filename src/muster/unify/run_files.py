@@ -27,10 +27,8 @@ from muster.unify.rows import RowIdentities
 
 _ROWS_A_CHUNK = 32_768
 
-LOOKUP_GROUP_ROWS = 16_384
-"""Rows of a row group where single persons are looked up: a lookup reads one group."""
-SCAN_GROUP_ROWS = 122_880
-"""Rows of a row group of events, which are read by the million and looked up by the dozen."""
+GROUP_ROWS = 16_384
+"""Rows of a row group: a lookup of one person reads one group of each file, and a scan does not mind."""
 
 _IDENTITY_MAP_SQL = """
     SELECT _row, map_from_entries(list({'key': namespace, 'value': ids} ORDER BY namespace)) AS "identityMap"
@@ -381,7 +379,7 @@ class RunWriter:
                 continue
             order = "_row, timestamp NULLS LAST, _order" if self._has("timestamp") else "_row, _order"
             sql = " UNION ALL BY NAME ".join(f"({part})" for part in parts)
-            paths[type_] = self._copy(sql, order, folder, f"events-{place}", group_rows=SCAN_GROUP_ROWS)
+            paths[type_] = self._copy(sql, order, folder, f"events-{place}")
         return paths
 
     def _batch_event_types(self, number: int) -> set[str]:
@@ -442,13 +440,11 @@ class RunWriter:
                 path = literal(self._local(slice_.path))
                 yield f"SELECT m.new AS _row, f.* EXCLUDE (_row) FROM read_parquet({path}) f JOIN {quoted(name)} m ON f._row = m.old"
 
-    def _copy(
-        self, sql: str, order: str, folder: _Folder, name: str, *, group_rows: int = LOOKUP_GROUP_ROWS
-    ) -> str:
+    def _copy(self, sql: str, order: str, folder: _Folder, name: str) -> str:
         file = self._spool / f"{name}.parquet"
         self._cursor.execute(
             f"COPY (SELECT * FROM ({sql}) ORDER BY {order}) TO {literal(str(file))} "
-            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group_rows})"
+            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_ROWS})"
         )
         return folder.keep(file, f"{name}.parquet")
 
