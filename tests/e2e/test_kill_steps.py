@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.servers.s3 import S3Server
 from tests.simulation.invariants import check_at_rest
-from tests.simulation.server import Installation, installation, wait_for
+from tests.simulation.server import Installation, installation
 from tests.simulation.story import Story
 
 from muster.pipeline import WORKFLOWS
@@ -22,6 +22,7 @@ from muster.pipeline import WORKFLOWS
 BEFORE: dict[str, tuple[str, ...]] = {
     "ingest_batch": (),
     "revert_batch": ("ingest_batch",),
+    "rebuild_profiles": ("ingest_batch",),
     "segment_job": ("ingest_batch",),
     "export_job": ("ingest_batch", "segment_job"),
     "flow_run": ("ingest_batch", "segment_job"),
@@ -100,8 +101,7 @@ def test_job_ends_as_if_the_worker_had_not_been_killed(theatre: Theatre, point: 
 
         assert theatre.installation.marker.read_text() == point
         assert seen == expected
-        wait_for(lambda: not story.client.get("/emulator/clock")["openJobs"], "all jobs are forgotten")
-        check_at_rest(theatre.installation.data_dir, story.client)
+        check_at_rest(theatre.installation)
 
 
 def _after(point: str) -> str:
