@@ -21,6 +21,7 @@ SANDBOXES = "/data/foundation/sandbox-management"
 PROFILE = {"name": "_xdm.context.profile"}
 ORG = "dev@AdobeOrg"
 WAIT_S = 60.0
+FINAL = {"success", "succeeded", "failure", "failed", "cancelled", "aborted"}
 
 
 class Http(Protocol):
@@ -103,15 +104,7 @@ class Client:
             state = read(body)
             if state == wanted:
                 return body
-            ended = str(state).lower() in {
-                "success",
-                "succeeded",
-                "failure",
-                "failed",
-                "cancelled",
-                "aborted",
-            }
-            assert not ended, f"{path} ended as {state}: {json.dumps(body)}"
+            assert str(state).lower() not in FINAL, f"{path} ended as {state}: {json.dumps(body)}"
             assert time.monotonic() < deadline, f"{path} is still {state}: {json.dumps(body)}"
             time.sleep(0.1)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -406,6 +407,46 @@ class TestSegmentJobs:
         body = [{"segmentId": "00000000-0000-0000-0000-000000000000"}]
         assert here.status("POST", f"{UPS}/segment/jobs", body) == 400
 
+    def test_job_that_cannot_run_fails_and_says_why(self, new_sandbox: NewSandbox) -> None:
+        client, _, males = _people(new_sandbox)
+        other = client.post(f"{UPS}/config/mergePolicies", _policy("no graph"))["id"]
+        using = client.define("users", f'inSegment("{males}")', mergePolicyId=other)
+        made = client.post(f"{UPS}/segment/jobs", [{"segmentId": using}])
+        job = client.wait(f"{UPS}/segment/jobs/{made['id']}", lambda job: job["status"], "FAILED")
+        (error,) = job["errors"]
+        assert {"code", "msg"} <= error.keys()
+        assert males in error["msg"]
+
+    def test_definitions_with_different_merge_policies_share_a_job(self, new_sandbox: NewSandbox) -> None:
+        client, _, males = _people(new_sandbox)
+        other = client.post(f"{UPS}/config/mergePolicies", _policy("no graph"))["id"]
+        twins = client.define("males of another policy", IS_MALE, mergePolicyId=other)
+        job = client.evaluate(males, twins)
+        assert len({one["segment"]["mergePolicy"]["id"] for one in job["segments"]}) == 2
+        assert job["metrics"]["segmentedProfileCounter"] == {males: MALES, twins: MALES}
+
+    def test_star_evaluates_every_definition(self, new_sandbox: NewSandbox) -> None:
+        client, _, males = _people(new_sandbox)
+        females = client.define("females", 'person.gender = "female"')
+        made = client.post(f"{UPS}/segment/jobs", {"schema": PROFILE, "segments": [{"segmentId": "*"}]})
+        job = client.wait(f"{UPS}/segment/jobs/{made['id']}", lambda job: job["status"], "SUCCEEDED")
+        assert job["segments"][0]["segmentId"] == "*"
+        assert job["metrics"]["segmentedProfileCounter"] == {males: MALES, females: 1}
+
+    def test_events_of_a_window_decide(self, new_sandbox: NewSandbox) -> None:
+        client, _, _ = _people(new_sandbox)
+        events = client.make_dataset(_event_schema(client), "Events")
+        for email, days in ((AL, 10), ("b@x.io", 100)):
+            seen = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+            identity = {"Email": [{"id": email, "primary": True}]}
+            client.ingest(events, [{"_id": email, "timestamp": seen, "identityMap": identity}])
+        recent = client.define(
+            "recent",
+            f"{IS_MALE} and (select e from xEvent where e.timestamp occurs < 90 days before now)",
+        )
+        assert client.sizes(recent) == [1]
+        assert client.person(AL)["segmentMembership"]["ups"][recent]["status"] == "realized"
+
     def test_second_job_moves_members_on(self, new_sandbox: NewSandbox) -> None:
         client, dataset, males = _people(new_sandbox)
         assert client.sizes(males) == [MALES]
@@ -527,6 +568,29 @@ def _alt(schema_id: str) -> str:
 
 def _schema(title: str) -> dict[str, Any]:
     return {"title": title, "type": "object", "allOf": [{"$ref": "https://ns.adobe.com/xdm/context/profile"}]}
+
+
+def _policy(name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "schema": PROFILE,
+        "identityGraph": {"type": "none"},
+        "attributeMerge": {"type": "timestampOrdered"},
+    }
+
+
+def _event_schema(client: Client) -> str:
+    """`$id` of a union-tagged schema of events, whose rows name persons in `identityMap`."""
+    parts = ["experienceevent", "identitymap"]
+    body = {
+        "title": "Events",
+        "type": "object",
+        "allOf": [{"$ref": f"https://ns.adobe.com/xdm/context/{part}"} for part in parts],
+    }
+    made = client.post(f"{REGISTRY}/tenant/schemas", body, status=201)
+    tag = [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]
+    client.expect(200, "PATCH", f"{REGISTRY}/tenant/schemas/{made['meta:altId']}", json=tag)
+    return str(made["$id"])
 
 
 def _definition(name: str, pql: str = IS_MALE) -> dict[str, Any]:
