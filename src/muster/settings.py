@@ -74,7 +74,7 @@ class Settings:
     api_engine_bytes_max: int = 256 << 20
     worker_id: str = "worker-1"
     lease_s: float = 10.0
-    poll_s: float = 0.05
+    poll_s: float = 0.1
     upload_bytes_max: int = 512 << 20
     bucket_persons_max: int = 1_000_000
     runs_max: int = 4
