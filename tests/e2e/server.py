@@ -17,12 +17,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.servers.process import LOOPBACK, STOP_TIMEOUT_S, free_port, serving
+from tests.servers.process import LOOPBACK, free_port, serving
 
 POLL_S = 0.05
 CHILDREN_END_TIMEOUT_S = 5.0
 # Two Python processes import all there is; on a busy machine with two cores that was seen to take 25 s.
 READY_TIMEOUT_S = 90.0
+# The supervisor gives its children 15 s to end, and then kills them itself.
+STOP_TIMEOUT_S = 25.0
 SOURCE = Path(__file__).parents[2] / "src"
 
 
@@ -135,6 +137,7 @@ def running_server(
         ready=lambda: is_ready(base_url),
         env=kept,
         start_timeout_s=READY_TIMEOUT_S,
+        stop_timeout_s=STOP_TIMEOUT_S,
     ) as pid:
         server = RunningServer(base_url, data_dir, log, pid)
         try:

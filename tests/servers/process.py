@@ -82,6 +82,7 @@ def serving(
     user: str | None = None,
     env: Mapping[str, str] | None = None,
     start_timeout_s: float = START_TIMEOUT_S,
+    stop_timeout_s: float = STOP_TIMEOUT_S,
 ) -> Iterator[int]:
     """Run a server in the foreground of a child process; yields its process id once it is ready.
 
@@ -90,10 +91,11 @@ def serving(
         argv: Program and arguments; the program must not detach itself.
         log: File that receives its output.
         ready: Asked every 50 ms; says whether clients are served.
-        stop_signal: What asks this server to end at once; SIGKILL follows after 10 s.
+        stop_signal: What asks this server to end at once.
         user: System user to run as, with that user's groups alone; only root can. Default: the caller.
         env: The whole environment. Default: the caller's.
         start_timeout_s: How long to wait until it is ready.
+        stop_timeout_s: How long to wait until it has ended; SIGKILL follows.
     Raises:
         ServerDidNotStart: It ended by itself, or was not ready in time.
     """
@@ -115,7 +117,7 @@ def serving(
         _wait_until_ready(name, process, log, ready, start_timeout_s)
         yield process.pid
     finally:
-        _stop(process, stop_signal)
+        _stop(process, stop_signal, stop_timeout_s)
 
 
 def _end_with_parent() -> Callable[[], None] | None:
@@ -144,11 +146,11 @@ def _wait_until_ready(
         time.sleep(POLL_S)
 
 
-def _stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals) -> None:
+def _stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals, timeout_s: float) -> None:
     if process.poll() is None:
         process.send_signal(stop_signal)
     try:
-        process.wait(STOP_TIMEOUT_S)
+        process.wait(timeout_s)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
