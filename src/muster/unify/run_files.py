@@ -18,6 +18,7 @@ from muster.kernel.clock import iso
 from muster.profiles.bucket import BucketReader, Slice
 from muster.profiles.identity import NO_ROW, write_index, xid_of
 from muster.profiles.manifest import Segment
+from muster.profiles.occurring import occurring
 from muster.profiles.shapes import conform
 from muster.storage.lake import Lake
 from muster.storage.sql_text import literal, quoted
@@ -198,6 +199,8 @@ class RunWriter:
         columns = pa.schema(
             [field for field in addition.columns if field.name in present and field.name not in UNITED]
         )
+        if addition.is_events:
+            columns = occurring(columns, addition.files)
         schema = columns.insert(0, pa.field("_n", pa.int64()))
         start = 0
         with pq.ParquetWriter(self._staged, schema, compression="zstd") as out:
