@@ -47,14 +47,15 @@ def _files_of_the_project() -> list[str]:
 
 
 def _processes_of(checkout: Path) -> list[str]:
-    """Command lines of processes that run something below a folder."""
+    """Command lines of processes that were started below a folder, or by a program in it."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 line = (entry / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
-            except (FileNotFoundError, ProcessLookupError):
+                started_in = os.readlink(entry / "cwd")
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
                 continue
-            if str(checkout) in line:
+            if str(checkout) in line or started_in.startswith(str(checkout)):
                 found.append(line)
     return found
