@@ -4,6 +4,9 @@
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
+# A server is three processes that import a thousand modules; without compiled ones each takes ten seconds to start.
+unexport PYTHONDONTWRITEBYTECODE
+
 PY := .venv/bin/python
 SETUP_DONE := .venv/.setup-done
 # Seconds each; no server, no network. A folder that does not exist yet is left out.
