@@ -181,13 +181,13 @@ class Story:
         self.begin(workflow)
         return self.end(workflow)
 
-    def make_flow(self, bucket: S3Server, secret: str = "") -> str:
+    def make_flow(self, bucket: S3Server, secret: str = "", folder: str = "") -> str:
         """A flow to a bucket that is due at once; gives its id."""
         keys = {"s3AccessKey": bucket.access_key, "s3SecretKey": secret or bucket.secret_key}
         base = {"name": "keys", "connectionSpec": S3, "auth": {"specName": "Access Key", "params": keys}}
         base_id = self._made("connections", base)
         source_id = self._made("sourceConnections", {"name": "profiles", "connectionSpec": PROFILE_STORE})
-        place = {"bucketName": bucket.bucket, "path": self.folder, "mode": "Server-to-server"}
+        place = {"bucketName": bucket.bucket, "path": folder or self.folder, "mode": "Server-to-server"}
         target = {
             "name": "files",
             "baseConnectionId": base_id,
