@@ -53,8 +53,9 @@ class Worker:
         """Work until SIGTERM or SIGINT; then let running steps finish and hand their jobs back."""
         signal.signal(signal.SIGTERM, self._ask_to_stop)
         signal.signal(signal.SIGINT, self._ask_to_stop)
-        self._beat()
         self._queue.launch()
+        # Only now: whoever asks whether a worker is there means one that takes jobs.
+        self._beat()
         _log.info("worker_started", worker=self._settings.worker_id, threads=self._settings.worker_threads)
         heart = threading.Thread(target=self._keep_beating, name="heartbeat", daemon=True)
         heart.start()
