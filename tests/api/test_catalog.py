@@ -218,3 +218,19 @@ def test_legacy_class_names_are_read(api: Api) -> None:
     answer = api.get(f"{CATALOG}/xdms?id=context/profile").json()
     assert "person" in answer["context/profile"]["properties"]
     assert api.get(f"{CATALOG}/xdms/context/nothing").status_code == 404
+
+
+def test_a_schema_named_by_its_alternate_id_is_kept_by_its_id(api: Api) -> None:
+    schema = api.post(
+        "/data/foundation/schemaregistry/tenant/schemas",
+        {
+            "title": "People",
+            "type": "object",
+            "allOf": [{"$ref": "https://ns.adobe.com/xdm/context/profile"}],
+        },
+    ).json()
+    reference = {"id": schema["meta:altId"], "contentType": "application/vnd.adobe.xed+json;version=1"}
+    (made,) = api.post("/data/foundation/catalog/dataSets", {"name": "people", "schemaRef": reference}).json()
+    id_ = made.removeprefix("@/dataSets/")
+    dataset = api.get(f"/data/foundation/catalog/dataSets/{id_}").json()[id_]
+    assert dataset["schemaRef"]["id"] == schema["$id"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-import httpx
+import httpx2
 
 UPS = "/data/core/ups"
 CATALOG = "/data/foundation/catalog"
@@ -39,7 +39,7 @@ class Client:
     def __init__(self, base_url: str, sandbox: str | None = None, http: Http | None = None) -> None:
         self.base_url = base_url
         self.sandbox = sandbox
-        self._http = http or httpx.Client(timeout=60.0, follow_redirects=False)
+        self._http = http or httpx2.Client(timeout=60.0, follow_redirects=False)
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +62,7 @@ class Client:
         headers: Mapping[str, str | None] | None = None,
         sandbox: str | None = None,
         **options: Any,
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         """One request. A header of None is left out; `options` are the HTTP client's own."""
         sent: dict[str, str | None] = {
             "Authorization": "Bearer dev",
@@ -75,7 +75,7 @@ class Client:
             options["json"] = json
         kept = {name: value for name, value in sent.items() if value is not None}
         # Put together by hand: joining would take the host out of a path that begins with two slashes.
-        answer: httpx.Response = self._http.request(method, self.base_url + path, headers=kept, **options)
+        answer: httpx2.Response = self._http.request(method, self.base_url + path, headers=kept, **options)
         return answer
 
     def get(self, path: str, **options: Any) -> Any:

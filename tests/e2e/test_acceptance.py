@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 import pyarrow.parquet as pq
 import pytest
 from tests.e2e.client import (
@@ -625,7 +625,7 @@ def _rows_of_batch(client: Client, batch: str) -> list[dict[str, Any]]:
     for listed in client.get(f"{EXPORT}/batches/{batch}/files")["data"]:
         path = f"{EXPORT}/files/{listed['dataSetFileId']}"
         for part in client.get(path)["data"]:
-            content: httpx.Response = client.call("GET", path, params={"path": part["name"]})
+            content: httpx2.Response = client.call("GET", path, params={"path": part["name"]})
             assert content.status_code == 200, content.text
             rows += pq.read_table(io.BytesIO(content.content)).to_pylist()
     return rows
@@ -646,4 +646,4 @@ def _all_items(client: Client, path: str) -> list[dict[str, Any]]:
         href = page.get("_links", {}).get("next", {}).get("href", "")
         if not href:
             return items
-        query = dict(httpx.URL(href).params)
+        query = dict(httpx2.URL(href).params)

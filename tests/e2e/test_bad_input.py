@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from tests.e2e.client import CATALOG, CONVERSION, FLOW, IMPORT, PROFILE, REGISTRY, UPS
 from tests.servers.s3 import S3Server
@@ -64,7 +64,7 @@ def everything(story: Story) -> dict[str, Any]:
     return {**lists, "persons": story.persons()}
 
 
-def check_refusal(answer: httpx.Response, status: int, path: str) -> dict[str, Any]:
+def check_refusal(answer: httpx2.Response, status: int, path: str) -> dict[str, Any]:
     """An error body of the service that was asked, which tells nothing of the inside; gives it."""
     assert answer.status_code == status, answer.text
     body: dict[str, Any] = answer.json()
@@ -176,7 +176,7 @@ def test_change_of_an_old_version_is_refused(story: Story, s3_server: S3Server) 
     path = f"{FLOW}/flows/{flow_id}"
     etag = story.client.get(path)["items"][0]["etag"]
 
-    def rename(name: str) -> httpx.Response:
+    def rename(name: str) -> httpx2.Response:
         change = [{"op": "replace", "path": "/name", "value": name}]
         return story.client.call("PATCH", path, json=change, headers={"If-Match": etag})
 

@@ -177,6 +177,9 @@ class Datasets:
             behaviour = registry.behaviour_of(schema_id)
         except NotFound as error:
             raise Invalid.at("/schemaRef/id", f"there is no schema {schema_id} in this sandbox") from error
+        # Kept by its `$id`: the registry looks for users of a schema under no other name.
+        reference = {**document["schemaRef"], "id": registry.canonical_id(schema_id)}
+        document = {**document, "schemaRef": reference}
         if dataset_body.is_on(document, PROFILE_TAG) and not _may_feed_profiles(registry, schema_id):
             raise Invalid.at(
                 "/tags/unifiedProfile",

@@ -56,6 +56,11 @@ class Registry:
             library = Library(tx)
             return library.resolved(schema_document(library, schema_id))
 
+    def canonical_id(self, schema_id: str) -> str:
+        """The `$id` of a schema that may be named by its `meta:altId`. Raises `NotFound`."""
+        with self._records.read() as tx:
+            return str(schema_document(Library(tx), schema_id)["$id"])
+
     def class_of(self, schema_id: str) -> str:
         """`$id` of the class of a schema. Raises `NotFound`."""
         with self._records.read() as tx:
