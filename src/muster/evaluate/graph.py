@@ -98,6 +98,9 @@ class GraphEvaluation:
     ) -> None:
         self._workspace = workspace
         self._job_id = job_id
+        # A worker that slept through its lease may evaluate again after another has committed: what it finds is then the
+        # outcome of this very job, and what it writes must not take the place of that.
+        self._attempt = workspace.ids.hex(8)
         self._definitions = definitions
         self._ignoring_opt_outs: frozenset[str] = frozenset()
         self._at = at
@@ -282,7 +285,8 @@ class GraphEvaluation:
             self._keep(file, "changes", reader, "parquet")
 
     def _keep(self, file: Path, name: str, reader: BucketReader, ending: str) -> str:
-        path = f"memberships/{name}/{self._job_id}-{self._snapshot.ordinal:08d}/bucket-{reader.bucket.number:04d}.{ending}"
+        folder = f"memberships/{name}/{self._job_id}-{self._snapshot.ordinal:08d}-{self._attempt}"
+        path = f"{folder}/bucket-{reader.bucket.number:04d}.{ending}"
         self._workspace.lake.put(path, file)
         return path
 

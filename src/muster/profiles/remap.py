@@ -95,7 +95,9 @@ def _write(
     reader: BucketReader,
     members: Mapping[str, Members],
 ) -> str:
-    path = f"memberships/{policy_id}/{int(evaluation):08d}-at-{snapshot.ordinal:08d}/bucket-{reader.bucket.number:04d}.arrow"
+    # A name of its own for every attempt: two rebuilds at once may give different rows the same number of a snapshot.
+    attempt = f"{int(evaluation):08d}-at-{snapshot.ordinal:08d}-{workspace.ids.hex(8)}"
+    path = f"memberships/{policy_id}/{attempt}/bucket-{reader.bucket.number:04d}.arrow"
     with workspace.lake.spool() as spool:
         file = spool / "pack.arrow"
         write_pack(file, members, row_count=reader.row_count, generation=reader.bucket.generation)

@@ -56,7 +56,9 @@ def add_batch(
         known = find_known(readers, rows)
         assignment = assign(rows, known, ordinal=ordinal, linked=snapshot.graph == LINKED_GRAPH)
         placed = _place(assignment, snapshot, only_changed=addition.is_events)
-        folder = f"profiles/{snapshot.graph}/{ordinal:08d}-{addition.batch_id}"
+        # A name of its own for every attempt: two rebuilds at once lay the same batch over different rows.
+        attempt = workspace.ids.hex(8)
+        folder = f"profiles/{snapshot.graph}/{ordinal:08d}-{addition.batch_id}-{attempt}"
         writer = RunWriter(
             cursor=cursor,
             lake=workspace.lake,

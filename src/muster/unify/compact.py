@@ -42,7 +42,10 @@ def compact(workspace: Workspace, snapshot: Snapshot) -> Snapshot:
 
 def _folded(workspace: Workspace, snapshot: Snapshot, bucket: Bucket) -> Bucket:
     with workspace.engine.cursor() as cursor, workspace.lake.spool() as spool:
-        folder = f"profiles/{snapshot.graph}/{snapshot.ordinal:08d}-base/bucket-{bucket.number:04d}"
+        # A name of its own for every attempt: two batches that build on one snapshot fold different rows under one number,
+        # and the one whose commit is lost must not have written over the files of the other.
+        attempt = workspace.ids.hex(8)
+        folder = f"profiles/{snapshot.graph}/{snapshot.ordinal:08d}-base-{attempt}/bucket-{bucket.number:04d}"
         return replace(
             bucket, segments=(_Folding(workspace, cursor, spool, bucket, folder).segment(snapshot),)
         )

@@ -128,6 +128,25 @@ def test_compaction_changes_nothing_that_can_be_read(make_store: Any) -> None:
     assert (store.profiles(), store.events(), store.person("#1")) == before
 
 
+def test_two_builds_on_one_snapshot_leave_each_others_files_alone(make_store: Any) -> None:
+    store = make_store(runs_max=1)
+    store.add([person("a@x", first="Ann")])
+    store.add([person("b@x", first="Bob")])
+    common = store.snapshot
+    store.add([person("c@x", first="Cid")])
+    store.compact()
+    committed, before = store.snapshot, store.profiles()
+    assert [len(bucket.segments) for bucket in committed.buckets] == [1]
+
+    store.snapshot = common
+    store.add([person("d@x", first="Dan"), person("e@x", first="Eva")])
+    store.compact()
+
+    assert store.snapshot.ordinal == committed.ordinal
+    store.snapshot = committed
+    assert store.profiles() == before
+
+
 def test_persons_that_merge_across_buckets_end_in_one(make_store: Any) -> None:
     store = make_store(persons_max=4)
     store.add([person(f"p{number}@x", first=f"P{number}") for number in range(40)])
