@@ -170,7 +170,7 @@ class BucketEvaluation:
             if not asked:
                 continue
             for slice_ in self._reader.events(type_):
-                self._tally_file(slice_, asked, tallies, honest)
+                self._tally_file(slice_, type_, asked, tallies, honest)
         for atom in atoms:
             if honest[atom.key]:
                 holds = _holds(tallies[atom.key])
@@ -180,13 +180,14 @@ class BucketEvaluation:
     def _tally_file(
         self,
         slice_: Slice,
+        event_type: str,
         atoms: Sequence[EventAtom],
         tallies: Mapping[str, _Tally],
         honest: dict[str, bool],
     ) -> None:
         path = self._reader.local(slice_.path)
         columns = physical_type(pq.read_schema(path), _EVENT_SYSTEM)
-        scan = self._event_scan(atoms, columns, honest)
+        scan = self._event_scan(atoms, event_type, columns, honest)
         for rows, table in self._scanned(path, slice_, scan):
             for name, atom in scan.atoms.items():
                 passing = _flags(table, name)
@@ -195,7 +196,9 @@ class BucketEvaluation:
                     passing = passing & ~np.isnan(values)
                 _add(tallies[atom.key], rows[passing], None if values is None else values[passing])
 
-    def _event_scan(self, atoms: Sequence[EventAtom], columns: Any, honest: dict[str, bool]) -> _Scan:
+    def _event_scan(
+        self, atoms: Sequence[EventAtom], event_type: str, columns: Any, honest: dict[str, bool]
+    ) -> _Scan:
         predicates: dict[str, exp.Expression] = {}
         values: dict[str, exp.Expression] = {}
         named: dict[str, Atom] = {}
@@ -206,7 +209,7 @@ class BucketEvaluation:
             if predicate is None or (atom.value is not None and value is None):
                 honest[atom.key] = False
             elif honest[atom.key]:
-                predicates[name] = predicate
+                predicates[name] = _of_type(predicate, event_type)
                 named[name] = atom
                 if value is not None:
                     values[f"v{name}"] = value
@@ -288,6 +291,16 @@ def _distinct(definitions: Sequence[Planned], kind: type[Any], policy_id: str | 
         if isinstance(atom, kind)
     }
     return list(atoms.values())
+
+
+def _of_type(predicate: exp.Expression, event_type: str) -> exp.Expression:
+    """The predicate for events that are all of one type: comparing the type again for each would be most of the work."""
+    known = exp.Literal.string(event_type) if event_type else exp.cast(exp.Null(), "VARCHAR")
+
+    def replaced(node: exp.Expression) -> exp.Expression:
+        return known.copy() if isinstance(node, exp.Column) and node.name == "eventType" else node
+
+    return predicate.transform(replaced)
 
 
 def _flags(table: pa.Table, name: str) -> Mask:
