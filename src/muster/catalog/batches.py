@@ -186,7 +186,8 @@ class Batches:
                 return batch
             _require(batch, "REVERT", "success")
             record = transition(tx, KIND, id, "reverting")
-            tx.enqueue(Task(id=f"revert:{id}", workflow="revert_batch", argument=id))
+            # Numbered: a revert that failed may be asked for again, and a task id runs once.
+            tx.enqueue(Task(f"revert:{id}:{record.version}", "revert_batch", id))
             return _batch(record)
 
     def _end(self, id: str, state: str, action: str, errors: Sequence[Document]) -> Batch:
