@@ -143,11 +143,6 @@ def test_persons_who_part_again_are_counted_and_exported_as_two(seen: tuple[Seen
         assert after["person"] == before["person"]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="an evaluation of the merged person forgets what the absorbed one was a member of: after the split she enters "
-    "anew, and the survivor keeps the earlier of both times",
-)
 def test_persons_who_part_again_are_members_since_when_they_were(seen: tuple[Seen, Seen, Seen]) -> None:
     apart, _, parted = seen
     assert parted.since == apart.since

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -193,12 +194,15 @@ class GraphEvaluation:
             return members
         since = members.since_by_row()
         mask = members.mask.copy()
+        alone = dict(zip(members.own_rows.tolist(), members.own_since.tolist(), strict=True))
         for item in own:
+            alone.setdefault(item.row, int(since[item.row]) if mask[item.row] else 0)
             # The survivor is a member if either was, since the earlier of the two.
             since[item.row] = min(since[item.row], item.since) if mask[item.row] else item.since
             mask[item.row] = True
         left = ~np.isin(members.left_rows, np.flatnonzero(mask))
-        return Members(mask, since[mask], members.left_rows[left], members.left_at[left])
+        rows, own_since = _sorted_pairs(alone)
+        return Members(mask, since[mask], members.left_rows[left], members.left_at[left], rows, own_since)
 
     def _memberships_with(self, definition_id: str) -> Memberships | None:
         """Where a definition that this job does not evaluate is kept; None when nothing speaks of it."""
@@ -253,7 +257,11 @@ class GraphEvaluation:
         rows = np.concatenate([before.left_rows[kept], exited_rows])
         at = np.concatenate([before.left_at[kept], np.full(len(exited_rows), ordinal, dtype=np.uint32)])
         order = np.argsort(rows, kind="stable")
-        return _Changed(Members(now, since[now], rows[order], at[order]), entered, exited)
+        alone = dict(zip(before.own_rows.tolist(), before.own_since.tolist(), strict=True))
+        for row in np.flatnonzero(before.mask & ~alive).tolist():
+            alone.setdefault(row, int(since[row]))
+        members = Members(now, since[now], rows[order], at[order], *_sorted_pairs(alone))
+        return _Changed(members, entered, exited)
 
     def _still_told(self, memberships: Memberships, before: Members, now: Mask, alive: Mask) -> Mask:
         """Which earlier exits are still told: of persons who are, who are not back, and not for longer than 30 days."""
@@ -298,6 +306,11 @@ class _Inherited:
     definition_id: str
     row: int
     since: int
+
+
+def _sorted_pairs(by_row: Mapping[int, int]) -> tuple[Rows, npt.NDArray[np.uint32]]:
+    rows = np.array(sorted(by_row), dtype=np.uint32)
+    return rows, np.array([by_row[row] for row in rows.tolist()], dtype=np.uint32)
 
 
 def _identities_by_row(reader: BucketReader, identities_max: int) -> tuple[dict[str, Mask], Mask]:

@@ -6,7 +6,7 @@ The file is an Arrow file read by memory map, one row a definition; a reader tou
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,8 @@ _SCHEMA = pa.schema(
         ("since", pa.large_binary()),
         ("left_rows", pa.large_binary()),
         ("left_at", pa.large_binary()),
+        ("own_rows", pa.large_binary()),
+        ("own_since", pa.large_binary()),
     ]
 )
 
@@ -35,12 +37,16 @@ class Members:
         since: Ordinal of the evaluation since which each member is in, in the order of rows; (members,).
         left_rows: Rows of those who left within the last 30 days, ascending; (left,).
         left_at: Ordinal of the evaluation in which each left; (left,).
+        own_rows: Rows of persons who were merged, as survivor or as absorbed, and whose membership changed by it; ascending.
+        own_since: Since when each of them was a member alone, 0 for not at all: what counts again when they part; (own,).
     """
 
     mask: Mask
     since: npt.NDArray[np.uint32]
     left_rows: Rows
     left_at: npt.NDArray[np.uint32]
+    own_rows: Rows
+    own_since: npt.NDArray[np.uint32]
 
     def since_by_row(self) -> npt.NDArray[np.uint32]:
         """`since` spread over all rows, 0 where no member is; (rows,)."""
@@ -54,13 +60,13 @@ class Members:
             return self
         mask = np.zeros(row_count, dtype=np.bool_)
         mask[: len(self.mask)] = self.mask
-        return Members(mask, self.since, self.left_rows, self.left_at)
+        return replace(self, mask=mask)
 
 
 def nobody(row_count: int) -> Members:
     """An audience without members."""
     none = np.zeros(0, dtype=np.uint32)
-    return Members(np.zeros(row_count, dtype=np.bool_), none, none, none)
+    return Members(np.zeros(row_count, dtype=np.bool_), none, none, none, none, none)
 
 
 def write_pack(path: Path, members: Mapping[str, Members], *, row_count: int, generation: int) -> None:
@@ -72,6 +78,8 @@ def write_pack(path: Path, members: Mapping[str, Members], *, row_count: int, ge
         _packed(members[id_].since.astype("<u4").tobytes() for id_ in ids),
         _packed(members[id_].left_rows.astype("<u4").tobytes() for id_ in ids),
         _packed(members[id_].left_at.astype("<u4").tobytes() for id_ in ids),
+        _packed(members[id_].own_rows.astype("<u4").tobytes() for id_ in ids),
+        _packed(members[id_].own_since.astype("<u4").tobytes() for id_ in ids),
     ]
     schema = _SCHEMA.with_metadata({"row_count": str(row_count), "generation": str(generation)})
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as out:
@@ -101,12 +109,8 @@ class Pack:
         if place is None:
             return nobody(self.row_count)
         mask = np.unpackbits(self._bytes("bits", place), count=self.row_count).astype(np.bool_)
-        return Members(
-            mask,
-            self._numbers("since", place),
-            self._numbers("left_rows", place),
-            self._numbers("left_at", place),
-        )
+        columns = ("since", "left_rows", "left_at", "own_rows", "own_since")
+        return Members(mask, *(self._numbers(column, place) for column in columns))
 
     def of_row(self, definition_id: str, row: int) -> tuple[str, int] | None:
         """(`in` or `left`, ordinal) of one person in one audience; None when it never was a member or left long ago."""
