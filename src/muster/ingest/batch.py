@@ -46,7 +46,8 @@ class Conversion(TypedDict):
         ok: Whether the batch is to succeed; without it no data file was made.
         files: What the conversion made.
         rowCount: Rows that were taken.
-        failedRowCount: Rows that were not.
+        readRowCount: Rows that were read, good and bad.
+        failedRowCount: Rows that were not taken.
         inputFileCount, inputByteCount: What was uploaded.
         errors: `{code, description, rows?}` for the batch.
         stopped: The batch was ended by someone else; nothing was done and nothing is to be written.
@@ -55,6 +56,7 @@ class Conversion(TypedDict):
     ok: bool
     files: list[ConvertedFile]
     rowCount: int
+    readRowCount: int
     failedRowCount: int
     inputFileCount: int
     inputByteCount: int
@@ -99,6 +101,7 @@ def convert(workspace: Workspace, batch_id: str, *, chunk_rows: int = ROWS_MAX) 
         "ok": ok,
         "files": files,
         "rowCount": rows.row_count if ok else 0,
+        "readRowCount": rows.row_count + diagnostics.failed_count,
         "failedRowCount": diagnostics.failed_count,
         "errors": errors,
     }
@@ -232,12 +235,12 @@ def _counts(workspace: Workspace, batch: Batch, conversion: Conversion) -> Docum
     metrics = {
         "inputFileCount": conversion["inputFileCount"],
         "inputByteSize": conversion["inputByteCount"],
-        "inputRecordCount": good + failed,
+        "inputRecordCount": conversion["readRowCount"],
         "outputFileCount": len(data),
         "outputByteSize": output_bytes,
         "outputRecordCount": good,
         "failedRecordCount": failed,
-        "recordsRead": good + failed,
+        "recordsRead": conversion["readRowCount"],
         "recordsWritten": good,
         "recordsFailed": failed,
         "recordsSize": conversion["inputByteCount"],
@@ -253,6 +256,7 @@ def _conversion(uploads: list[BatchFile]) -> Conversion:
         "ok": False,
         "files": [],
         "rowCount": 0,
+        "readRowCount": 0,
         "failedRowCount": 0,
         "inputFileCount": len(uploads),
         "inputByteCount": sum(upload.byte_count for upload in uploads),

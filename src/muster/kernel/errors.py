@@ -14,7 +14,11 @@ class MusterError(Exception):
     def __str__(self) -> str:
         template = (type(self).__doc__ or type(self).__name__).strip().splitlines()[0]
         names: list[str] = [field.name for field in fields(self)] if is_dataclass(self) else []
-        return template.format(**{name: getattr(self, name) for name in names})
+        values = {name: getattr(self, name) for name in names}
+        if "kind" in values:
+            # Kinds are written as identifiers; a person reads words.
+            values["kind"] = str(values["kind"]).replace("_", " ")
+        return template.format(**values)
 
 
 @dataclass(eq=False)
