@@ -9,8 +9,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PY := .venv/bin/python
 SETUP_DONE := .venv/.setup-done
-# No server, no network; four minutes on two cores. A folder that does not exist yet is left out.
-FAST_TESTS = $(or $(wildcard $(addprefix tests/,house unit property golden api)),$(error tests/ has no fast tests))
+# Milliseconds each, no server, no network. A folder that does not exist yet is left out.
+FAST_TESTS = $(or $(wildcard $(addprefix tests/,house unit property golden)),$(error tests/ has no fast tests))
 ARGS ?=
 
 .PHONY: help
@@ -45,7 +45,7 @@ lint: setup ## Check format, lint and types
 	$(PY) -m mypy --strict scripts/lock
 
 .PHONY: check
-check: lint ## Check format, lint, types, import rules and the tests that need no server; some minutes
+check: lint ## Check format, lint, types, import rules and the fast tests; about a minute
 	$(PY) -m pytest -q -m "not soak" $(FAST_TESTS) $(ARGS)
 
 .PHONY: check-all
