@@ -2,6 +2,7 @@
 
 ingest_batch    convert ─► unify ─► commit      batch and profiles become visible together
 revert_batch    rebuild ─► commit               the store without the batch, memberships carried over
+    rebuild_profiles  the same, when a dataset went or a merge policy came
 segment_job     begin ─► profiles ─► evaluate ─► commit ─► (activation of what is due after an evaluation)
 export_job      see export.export_job
 flow_run        see export.activation
@@ -69,9 +70,8 @@ def _revert_batch(workspace: Workspace, batch_id: str, steps: Steps) -> None:
         dataset = Datasets(workspace).find(Batches(workspace).get(batch_id).dataset_id)
         if dataset is None or not unify.feeds_profiles(dataset):
             return []
-        return [
-            unify.build_anew(workspace, graph, without=batch_id) for graph in unify.existing_graphs(workspace)
-        ]
+        graphs = unify.existing_graphs(workspace)
+        return [unify.build_anew(workspace, graph, without=(batch_id,)) for graph in graphs]
 
     def commit(built: Any) -> None:
         with workspace.records.write() as records:
@@ -87,12 +87,7 @@ def _rebuild_profiles(workspace: Workspace, _cause: str, steps: Steps) -> None:
     def build() -> Any:
         return [unify.build_anew(workspace, graph) for graph in unify.needed_graphs(workspace)]
 
-    def commit(built: Any) -> None:
-        with workspace.records.write() as records:
-            for one in built:
-                unify.commit(records, one)
-
-    _build_and_commit(steps, "rebuild", build, "commit", commit)
+    _build_and_commit(steps, "rebuild", build, "commit", lambda built: _commit_built(workspace, *built))
 
 
 def _leave_as_it_is(workspace: Workspace, argument: str, error: MusterError) -> None:
@@ -108,8 +103,8 @@ def _fail_revert(workspace: Workspace, batch_id: str, error: MusterError) -> Non
 
 def _segment_job(workspace: Workspace, job_id: str, steps: Steps) -> None:
     frozen = steps.run("begin", lambda: segment_job.begin(workspace, job_id))
-    if frozen.get("cancelled") or _cancelled(workspace, job_id, steps, "cancel-begin"):
-        steps.run("cancel", lambda: segment_job.cancel_if_asked(workspace, job_id))
+    # A job that was cancelled before it began froze nothing, and ends here like one that is cancelled now.
+    if _cancelled(workspace, job_id, steps, "cancel-begin"):
         return
     stale = steps.run("profiles", lambda: _graphs_to_build(workspace, frozen["policies"]))
     for graph in stale:
@@ -142,9 +137,10 @@ def _graphs_to_build(workspace: Workspace, policy_ids: list[str]) -> list[str]:
     return sorted({graph_of(policy) for policy in policies if not unify.is_current(workspace, policy)})
 
 
-def _commit_built(workspace: Workspace, built: Any) -> None:
+def _commit_built(workspace: Workspace, *built: Any) -> None:
     with workspace.records.write() as records:
-        unify.commit(records, built)
+        for one in built:
+            unify.commit(records, one)
 
 
 def _build_and_commit(

@@ -25,11 +25,9 @@ from muster.pql.emit.duckdb import event_predicate, event_value, profile_predica
 from muster.pql.interpret import matches
 from muster.pql.plan import Atom, EventAtom, Plan, ProfileAtom, SegmentAtom
 from muster.profiles.bucket import BucketReader, Mask, Slice
+from muster.profiles.columns import ORIGIN_COLUMNS, PROFILE_COLUMNS
 
 _CHUNK_ROWS = 1 << 20
-
-_PROFILE_SYSTEM = ("_row", "_person", "_datasets", "_seen", "_has_record")
-_EVENT_SYSTEM = ("_row", "_identity", "_dataset", "_batch", "_order", "_seen")
 
 _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
@@ -136,7 +134,7 @@ class BucketEvaluation:
             honest = dict.fromkeys(found, True)
             for slice_ in slices:
                 path = self._reader.local(slice_.path)
-                columns = physical_type(pq.read_schema(path), _PROFILE_SYSTEM)
+                columns = physical_type(pq.read_schema(path), PROFILE_COLUMNS)
                 scan = self._profile_scan(atoms, columns, honest)
                 for rows, table in self._scanned(path, slice_, scan):
                     for name, atom in scan.atoms.items():
@@ -186,7 +184,7 @@ class BucketEvaluation:
         honest: dict[str, bool],
     ) -> None:
         path = self._reader.local(slice_.path)
-        columns = physical_type(pq.read_schema(path), _EVENT_SYSTEM)
+        columns = physical_type(pq.read_schema(path), ORIGIN_COLUMNS)
         scan = self._event_scan(atoms, event_type, columns, honest)
         for rows, table in self._scanned(path, slice_, scan):
             for name, atom in scan.atoms.items():
@@ -257,10 +255,10 @@ class BucketEvaluation:
         events: dict[int, list[dict[str, Any]]] = {}
         for type_ in self._reader.event_types:
             for slice_ in self._reader.events(type_):
-                for row, event in self._rows_of(slice_, candidates, _EVENT_SYSTEM):
+                for row, event in self._rows_of(slice_, candidates, ORIGIN_COLUMNS):
                     events.setdefault(row, []).append(event)
         for slice_ in self._reader.profiles(policy_id):
-            for row, profile in self._rows_of(slice_, candidates, _PROFILE_SYSTEM):
+            for row, profile in self._rows_of(slice_, candidates, PROFILE_COLUMNS):
                 yield (
                     row,
                     {**profile, "xEvent": events.get(row, []), "segmentMembership": self._stored_map(row)},

@@ -13,13 +13,11 @@ import pyarrow.parquet as pq
 from muster.kernel.clock import iso
 from muster.kernel.page import Page
 from muster.profiles.bucket import BucketReader, Rows, Slice
+from muster.profiles.columns import ORIGIN_COLUMNS, PROFILE_COLUMNS
 from muster.profiles.identity import Identity, hash_of_xid, xid_of
 from muster.profiles.members import NAMESPACE, memberships_of_row
 from muster.profiles.store import ProfileStore, open_store
 from muster.storage.workspace import Workspace
-
-_SYSTEM = ("_row", "_person", "_datasets", "_seen", "_has_record")
-_EVENT_SYSTEM = ("_row", "_identity", "_dataset", "_batch", "_order", "_seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +108,9 @@ def _view(store: ProfileStore, hash_: bytes) -> ProfileView | None:
     profile = profiles[0]
     identities = sorted(_read_row(reader, reader.identity_values(), row), key=lambda item: item["first_seen"])
     entity = {
-        name: plain(value) for name, value in profile.items() if name not in _SYSTEM and value is not None
+        name: plain(value)
+        for name, value in profile.items()
+        if name not in PROFILE_COLUMNS and value is not None
     }
     packs = store.memberships.packs_of_bucket(store.workspace.lake, reader.bucket.number)
     if memberships := memberships_of_row(store.memberships, packs, row):
@@ -127,7 +127,9 @@ def _view(store: ProfileStore, hash_: bytes) -> ProfileView | None:
 
 def _event_view(ms: int, event: dict[str, Any], person: str) -> EventView:
     entity = {
-        name: plain(value) for name, value in event.items() if name not in _EVENT_SYSTEM and value is not None
+        name: plain(value)
+        for name, value in event.items()
+        if name not in ORIGIN_COLUMNS and value is not None
     }
     return EventView(
         entity_id=str(event.get("_id") or f"{event['_batch']}-{event['_order']}"),

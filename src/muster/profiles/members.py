@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from muster.kernel.clock import iso
 from muster.profiles.bucket import BucketReader, Mask
+from muster.profiles.columns import PROFILE_COLUMNS
 from muster.profiles.memberships import Memberships
 from muster.profiles.packs import Members, Pack
 from muster.profiles.store import NotEvaluated, ProfileStore, open_store
@@ -80,13 +81,10 @@ class MemberView:
             times = self.store.memberships.times
             since = [times[str(ordinal)] for ordinal in wanted.since[rows].tolist()]
             columns["_since"] = pa.array(since, pa.timestamp("ms", tz="UTC"))
-        columns.update({name: table[name] for name in table.column_names if name not in _SYSTEM})
+        columns.update({name: table[name] for name in table.column_names if name not in PROFILE_COLUMNS})
         if packs is not None:
             columns["segmentMembership"] = membership_column(self.store.memberships, packs, rows)
         return pa.table(columns)
-
-
-_SYSTEM = ("_row", "_person", "_datasets", "_seen", "_has_record")
 
 
 @dataclass(frozen=True, slots=True)

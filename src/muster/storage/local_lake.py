@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,11 +48,6 @@ class LocalLake:
     def spool(self) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(dir=self._spools) as folder:
             yield Path(folder)
-
-    def clear_spools(self) -> None:
-        """Remove what killed processes left behind; only where no other process uses the lake."""
-        shutil.rmtree(self._spools, ignore_errors=True)
-        self._spools.mkdir(parents=True, exist_ok=True)
 
     def _at(self, path: str) -> Path:
         resolved = (self._root / path).resolve()

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from muster.profiles.bucket import BucketReader, Slice
 from muster.profiles.identity import write_index
 from muster.profiles.manifest import Bucket, Segment, Snapshot
-from muster.storage.sql_text import literal, quoted
+from muster.storage.sql_text import literal, quoted, sorted_copy
 from muster.storage.workspace import Workspace
 from muster.unify.run_files import GROUP_ROWS
 
@@ -95,10 +95,7 @@ class _Folding:
         keys = ", ".join(key for key in order.split(", ") if key.split(" ")[0] in columns)
         file = self._spool / f"{name}.parquet"
         union = " UNION ALL BY NAME ".join(parts)
-        self._cursor.execute(
-            f"COPY (SELECT * FROM ({union}) ORDER BY {keys}) TO {literal(str(file))} "
-            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_ROWS})"
-        )
+        self._cursor.execute(sorted_copy(union, keys, file, group_rows=GROUP_ROWS))
         return self._keep(file, f"{name}.parquet")
 
     def _visible_sql(self, slice_: Slice, name: str) -> str:

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from muster.profiles.columns import ORIGIN_COLUMNS
 from muster.storage.sql_text import literal, quoted
-
-SYSTEM_COLUMNS = ("_row", "_identity", "_dataset", "_batch", "_order", "_seen")
-"""What a fragment carries beside its attributes: person's row, primary identity, where and when it came from."""
 
 UNITED = ("identityMap", "segmentMembership")
 """Not merged from fragments: the one is made from the graph, the other from the memberships."""
@@ -24,14 +22,14 @@ def merged_profiles_sql(
     whole. With a precedence an earlier dataset of it wins, and datasets not listed take no part.
 
     Args:
-        fragments: Name of a relation with `SYSTEM_COLUMNS` and the attributes.
+        fragments: Name of a relation with `ORIGIN_COLUMNS` and the attributes.
         columns: Columns of the relation.
         precedence: Dataset ids, the strongest first; empty: by time.
         all_alone: Whether no person has more than one fragment.
     Source:
         Documented: merge policies. Chosen: arrays whole.
     """
-    attributes = [field for field in columns if field.name not in (*SYSTEM_COLUMNS, *UNITED)]
+    attributes = [field for field in columns if field.name not in (*ORIGIN_COLUMNS, *UNITED)]
     where = f"WHERE _dataset IN ({', '.join(map(literal, precedence))})" if precedence else ""
     rank = _rank(precedence)
     alone = ", ".join(

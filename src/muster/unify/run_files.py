@@ -21,7 +21,7 @@ from muster.profiles.manifest import Segment
 from muster.profiles.occurring import occurring
 from muster.profiles.shapes import conform
 from muster.storage.lake import Lake
-from muster.storage.sql_text import literal, quoted
+from muster.storage.sql_text import literal, quoted, sorted_copy
 from muster.unify.identity_graph import Person
 from muster.unify.profile import UNITED, merged_profiles_sql
 from muster.unify.rows import RowIdentities
@@ -445,10 +445,7 @@ class RunWriter:
 
     def _copy(self, sql: str, order: str, folder: _Folder, name: str) -> str:
         file = self._spool / f"{name}.parquet"
-        self._cursor.execute(
-            f"COPY (SELECT * FROM ({sql}) ORDER BY {order}) TO {literal(str(file))} "
-            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_ROWS})"
-        )
+        self._cursor.execute(sorted_copy(sql, order, file, group_rows=GROUP_ROWS))
         return folder.keep(file, f"{name}.parquet")
 
     def _has(self, column: str) -> bool:

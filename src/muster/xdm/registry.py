@@ -9,7 +9,6 @@ from typing import Literal
 from muster.kernel.errors import NotFound
 from muster.storage.records import Document, Query, RecordsTransaction
 from muster.storage.workspace import Workspace
-from muster.xdm import standard
 from muster.xdm.fields import Field, Kind
 from muster.xdm.library import UNION_SUFFIX, Library, Resolved, whole_class
 from muster.xdm.standard import EVENT_CLASS, PROFILE_CLASS
@@ -130,9 +129,3 @@ def has_identity_map(fields: Field) -> bool:
     """Whether rows may carry their identities in `identityMap`."""
     found = fields.at(("identityMap",))
     return found is not None and found.kind is Kind.MAP
-
-
-def standard_class(class_id: str) -> bool:
-    """Whether a class belongs to the standard library."""
-    document = standard.find(class_id)
-    return document is not None and document["meta:resourceType"] == "classes"
