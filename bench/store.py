@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from muster import pql
 from muster.app import App
 from muster.evaluate.bucket import Planned
-from muster.evaluate.columns import physical_type
+from muster.pql.arrow_types import physical_type
 from muster.pql.plan import plan
 from muster.pql.types import ArrayType, ObjectType
 from muster.profiles.bucket import BucketReader, Mask

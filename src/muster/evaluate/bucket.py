@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlglot import exp
 
-from muster.evaluate.columns import physical_type
-from muster.evaluate.combine import bounds, combined
+from muster.pql.arrow_types import physical_type
 from muster.pql.emit.duckdb import event_predicate, event_value, profile_predicate
 from muster.pql.interpret import matches
+from muster.pql.masks import bounds, combined
 from muster.pql.plan import Atom, EventAtom, Plan, ProfileAtom, SegmentAtom
 from muster.profiles.bucket import BucketReader, Mask, Slice
 from muster.profiles.columns import ORIGIN_COLUMNS, PROFILE_COLUMNS

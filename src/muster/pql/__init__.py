@@ -14,8 +14,10 @@ What is wrong with a query comes as `PqlErrors`: all problems, each with a code,
 from muster.pql.bind import bind
 from muster.pql.bound import BoundQuery
 from muster.pql.errors import PqlError, PqlErrors
+from muster.pql.evaluate import ENGINES, Engine, evaluate
 from muster.pql.interpret import matches
-from muster.pql.json_form import read_json, write_json
+from muster.pql.json_read import read_json
+from muster.pql.json_write import write_json
 from muster.pql.parser import parse
 from muster.pql.plan import Plan, plan
 from muster.pql.printer import print_text
@@ -39,11 +41,13 @@ __all__ = [
     "BOOLEAN",
     "DATE",
     "DATETIME",
+    "ENGINES",
     "INTEGER",
     "NUMBER",
     "STRING",
     "ArrayType",
     "BoundQuery",
+    "Engine",
     "MapType",
     "ObjectType",
     "Plan",
@@ -52,6 +56,7 @@ __all__ = [
     "ReferenceType",
     "Type",
     "bind",
+    "evaluate",
     "matches",
     "parse",
     "plan",

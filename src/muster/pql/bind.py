@@ -24,7 +24,7 @@ from muster.pql.bound import (
     is_test,
     negation,
 )
-from muster.pql.compare import Incomparable, any_of, compare, contains, element, not_contained
+from muster.pql.compare import Incomparable, any_of, compare, contains, element, lift, not_contained
 from muster.pql.errors import Code, Place, PqlError, PqlErrors
 from muster.pql.functions import FREE, METHODS, apply_function, apply_method, text_test
 from muster.pql.printer import print_text
@@ -268,7 +268,7 @@ class Binder:
             return env.variables[name]
         scope = env.scopes[-1]
         if name == EVENTS:
-            return self._events()
+            return self._events(place)
         if self._has(scope.type, name) or self._open:
             return self.member(scope, name, place)
         for up, outer in enumerate(reversed(env.scopes[:-1]), 1):
@@ -278,9 +278,9 @@ class Binder:
         candidates = {*self._names(scope.type), *env.variables}
         return self._unknown(name, place, f"there is no field {name} here", nearest(name, candidates))
 
-    def _events(self) -> Bound:
+    def _events(self, place: Place) -> Bound:
         type_ = cast(ObjectType, self._profile.of).fields.get(EVENTS, ArrayType(ObjectType({})))
-        return bound.Member(type_, self._profile, EVENTS)
+        return bound.Member(type_, self._profile, EVENTS, place)
 
     def _unknown(self, name: str, place: Place, message: str, hint: str | None) -> Bound:
         return self.fail(place, "UNKNOWN_FIELD", message, found=name, suggestion=hint)
@@ -319,9 +319,9 @@ class Binder:
             case ReferenceType(entity):
                 if entity not in self._entities:
                     return _NOTHING
-                return self.member(bound.Follow(self._entities[entity], base, entity), name, place)
+                return self.member(bound.Follow(self._entities[entity], base, entity, place), name, place)
             case ObjectType(fields) if name in fields:
-                return bound.Member(fields[name], base, name)
+                return bound.Member(fields[name], base, name, place)
             case ObjectType() if self._open:
                 return _NOTHING
             case ObjectType(fields):
@@ -578,14 +578,6 @@ class Binder:
         return value
 
 
-def lift(source: Bound, variable: Variable, body: Bound) -> Bound:
-    """`body` for every element of an array; nothing when the body is nothing."""
-    if body.type == ANY:
-        return _NOTHING
-    inner = body.type.element if isinstance(body.type, ArrayType) else body.type
-    return bound.Lift(ArrayType(inner), source, variable, body)
-
-
 def _is_stored(value: Bound) -> bool:
     """Whether presence is a fair reading of the value as a condition: it was stored, not computed."""
     match value:
@@ -598,4 +590,4 @@ def _is_stored(value: Bound) -> bool:
     return False
 
 
-__all__ = ["Binder", "Env", "bind", "lift"]
+__all__ = ["Binder", "Env", "bind"]

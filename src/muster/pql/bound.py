@@ -4,16 +4,20 @@ It is a small language with explicit variables. Element scopes, `this`, `^`, lam
 variables with numbers of their own; method families have become a few primitives; conversions and tests are explicit:
 a *test* is true or false for any data, every other expression may be missing. So the stages behind need no rules
 about scopes, lifting or missing values beyond those written at the nodes.
+
+Nodes that read stored data know their `place` in the query, for those who tell a person about them; it takes no part in
+comparison, so equal conditions stay equal wherever they stand.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal, TypeVar
 
+from muster.pql.errors import NOWHERE, Place
 from muster.pql.types import (
     ANY,
     BOOLEAN,
@@ -109,6 +113,7 @@ class InSegment(Test):
     """Membership in another definition."""
 
     segment_id: str
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
 
 
 # --- reaching values
@@ -120,6 +125,7 @@ class Member(Typed):
 
     object: Bound
     name: str
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,7 @@ class Follow(Typed):
 
     reference: Bound
     entity: str
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +358,7 @@ class Shift(Bound):
 class DatePart(Bound):
     part: Literal["year", "month", "day"]
     value: Bound
+    place: Place = field(default=NOWHERE, compare=False, repr=False)
 
     @property
     def type(self) -> Type:
@@ -552,7 +560,7 @@ def negation(operand: Bound) -> Bound:
 def _fields(kind: type[Any]) -> tuple[str, ...]:
     names = _FIELDS.get(kind)
     if names is None:
-        names = _FIELDS[kind] = tuple(field.name for field in dataclasses.fields(kind))
+        names = _FIELDS[kind] = tuple(each.name for each in dataclasses.fields(kind) if each.compare)
     return names
 
 

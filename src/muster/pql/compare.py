@@ -14,6 +14,8 @@ from muster.pql.bound import (
     Constant,
     Convert,
     Kind,
+    Lift,
+    Missing,
     Operator,
     Present,
     SameElements,
@@ -75,6 +77,14 @@ def element(type_: Type) -> Type:
 def any_of(source: Bound, variable: Variable, test: Bound) -> Bound:
     """Some element passes; plainly false when the test is."""
     return FALSE if test == FALSE else AnyOf(source, variable, test)
+
+
+def lift(source: Bound, variable: Variable, body: Bound) -> Bound:
+    """`body` for every element of an array; nothing when the body is nothing."""
+    if body.type == ANY:
+        return Missing(ANY)
+    inner = body.type.element if isinstance(body.type, ArrayType) else body.type
+    return Lift(ArrayType(inner), source, variable, body)
 
 
 def contains(array: Bound, item: Bound, new: NewVariable, *, item_first: bool) -> Bound:

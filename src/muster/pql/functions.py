@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from muster.pql import bound, syntax
 from muster.pql.bound import Bound, Constant, Missing, Variable, conjunction, disjunction, negation
-from muster.pql.compare import Incomparable, any_of, compare, contains, element
+from muster.pql.compare import Incomparable, any_of, compare, contains, element, lift
 from muster.pql.errors import Place
 from muster.pql.regex import PatternError, compile_pattern
 from muster.pql.types import (
@@ -257,8 +257,6 @@ def _lifted(
     at: At, receiver: Bound, expected: str, fits: Callable[[Type], bool], make: Callable[[Bound], Bound]
 ) -> Bound:
     """A function of a scalar; over an array, the array of the results."""
-    from muster.pql.bind import lift
-
     if isinstance(receiver.type, ArrayType):
         variable = at.binder.new(receiver.type.element)
         return lift(receiver, variable, _lifted(at, variable, expected, fits, make))
@@ -460,7 +458,9 @@ def _is_null(at: At, receiver: Bound) -> Bound:
 def _date_part(part: Literal["year", "month", "day"]) -> Handler:
     def handle(at: At, receiver: Bound) -> Bound:
         expected = "date or date-time"
-        return _lifted(at, receiver, expected, lambda t: t in TEMPORAL, lambda d: bound.DatePart(part, d))
+        return _lifted(
+            at, receiver, expected, lambda t: t in TEMPORAL, lambda d: bound.DatePart(part, d, at.place)
+        )
 
     return handle
 
@@ -531,7 +531,7 @@ def _date(at: At) -> Bound:
 
 def _in_segment(at: At) -> Bound:
     node = at.literal(0, "string")
-    return bound.FALSE if node is None else bound.InSegment(str(node.value))
+    return bound.FALSE if node is None else bound.InSegment(str(node.value), at.place)
 
 
 def _misplaced_entry(at: At) -> Bound:

@@ -14,7 +14,7 @@ from tests.unit.unify.conftest import EVENTS, PROFILES, Store, make_store, who
 
 from muster import pql
 from muster.evaluate.bucket import BucketEvaluation, Planned
-from muster.evaluate.columns import physical_type
+from muster.pql.arrow_types import physical_type
 from muster.pql.plan import plan
 from muster.pql.types import ArrayType, ObjectType
 from muster.profiles.bucket import Mask

@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from muster.pql import ArrayType, MapType, ObjectType, ReferenceType, Type
-from muster.pql.types import SCALARS
+from muster.pql import ObjectType
+from muster.pql.notation import read_object
 
 FOLDER = Path(__file__).resolve().parents[3].parent / "shared" / "conformance" / "pql"
 ABSENT = "the conformance suite does not lie beside the repository"
@@ -29,31 +29,12 @@ def present() -> bool:
     return (FOLDER / "cases.jsonl").exists()
 
 
-def type_of(node: Any) -> Type:
-    """A type from the notation of the suite."""
-    if isinstance(node, str):
-        return SCALARS[node]
-    ((kind, inner),) = node.items()
-    match kind:
-        case "array":
-            return ArrayType(type_of(inner))
-        case "map":
-            return MapType(type_of(inner))
-        case "ref":
-            return ReferenceType(inner)
-    return object_of(node)
-
-
-def object_of(node: Any) -> ObjectType:
-    return ObjectType({name: type_of(field) for name, field in node["object"].items()})
-
-
 def read_fixtures() -> Fixtures:
     data = json.loads((FOLDER / "fixtures.json").read_text(encoding="utf-8"))
     return Fixtures(
         now=datetime.fromisoformat(data["now"]),
-        schema=object_of(data["schema"]),
-        entity_schemas={name: object_of(entity["schema"]) for name, entity in data["entities"].items()},
+        schema=read_object(data["schema"]),
+        entity_schemas={name: read_object(entity["schema"]) for name, entity in data["entities"].items()},
         entities={name: entity["items"] for name, entity in data["entities"].items()},
         profiles=tuple(data["profiles"]),
     )

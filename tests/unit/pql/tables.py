@@ -11,35 +11,14 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from muster.pql import ArrayType, MapType, ObjectType, ReferenceType, Type, values
+from muster.pql import ArrayType, MapType, ObjectType, Type, values
+from muster.pql.arrow_types import arrow_of
 from muster.pql.bound import BoundQuery, InSegment
 from muster.pql.emit.duckdb import event_predicate, event_value, profile_predicate
 from muster.pql.interpret import holds
 from muster.pql.plan import And, Condition, EventAtom, Leaf, Not, Or, Plan, ProfileAtom, SegmentAtom, plan
-from muster.pql.types import BOOLEAN, DATE, DATETIME, INTEGER, NUMBER, STRING
 
-_SCALARS: Mapping[Type, pa.DataType] = {
-    STRING: pa.string(),
-    INTEGER: pa.int64(),
-    NUMBER: pa.float64(),
-    BOOLEAN: pa.bool_(),
-    DATE: pa.date32(),
-    DATETIME: pa.timestamp("ms", tz="UTC"),
-}
 ROW = "#row"
-
-
-def arrow_type(type_: Type) -> pa.DataType:
-    match type_:
-        case ArrayType(element):
-            return pa.list_(arrow_type(element))
-        case MapType(value):
-            return pa.map_(pa.string(), arrow_type(value))
-        case ObjectType(fields):
-            return pa.struct([(name, arrow_type(field)) for name, field in fields.items()])
-        case ReferenceType():
-            return pa.string()
-    return _SCALARS[type_]
 
 
 def stored(value: Any, type_: Type) -> Any:
@@ -76,7 +55,7 @@ class Tables:
         self._load("events", self._events, events)
 
     def _load(self, table: str, columns: ObjectType, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
-        fields = [(name, arrow_type(field)) for name, field in columns.fields.items()]
+        fields = [(name, arrow_of(field)) for name, field in columns.fields.items()]
         records = [
             {ROW: row, **{name: stored(value.get(name), field) for name, field in columns.fields.items()}}
             for row, value in rows

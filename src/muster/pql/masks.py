@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
+import numpy.typing as npt
 
 from muster.pql.plan import Always, And, Condition, Leaf, Not, Or
-from muster.profiles.bucket import Mask
+
+Mask = npt.NDArray[np.bool_]
+"""One truth value a row."""
 
 
 @dataclass(frozen=True, slots=True)
