@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import pyarrow as pa
 
@@ -15,7 +15,7 @@ Engine = Literal["interpret", "closures", "duckdb"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 """The evaluators; they agree on every query and every profile."""
 
-Profiles = Sequence[Mapping[str, Any]] | pa.Table
+Profiles: TypeAlias = Sequence[Mapping[str, Any]] | pa.Table
 
 
 def evaluate(
