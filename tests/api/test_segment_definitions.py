@@ -145,11 +145,101 @@ def test_text_that_is_labelled_json_is_read_as_text(api: Api) -> None:
     assert api.post(DEFINITIONS, {**document(), "expression": expression}).status_code == 200
 
 
+RECENT = 'xEvent[eventType = "visit" and timestamp occurs <= 24 hours before now]'
+LONG_AGO = 'person.gender = "male" and\n  xEvent[timestamp occurs <= 25 hours before now]'
+
+
+def by(*methods: str) -> dict[str, Any]:
+    return {method: {"enabled": True} for method in methods}
+
+
+def method_of(definition: dict[str, Any]) -> list[str]:
+    return [method for method, flag in definition["evaluationInfo"].items() if flag["enabled"]]
+
+
 @pytest.mark.parametrize("method", ["continuous", "synchronous"])
-def test_other_methods_than_batch_are_refused(api: Api, method: str) -> None:
-    answer = api.post(DEFINITIONS, document(evaluationInfo={method: {"enabled": True}}))
+def test_definition_that_qualifies_is_evaluated_as_it_asks(api: Api, method: str) -> None:
+    assert method_of(make(api, RECENT, evaluationInfo=by(method))) == [method]
+    assert method_of(make(api, evaluationInfo=by(method, "batch"))) == [method]
+
+
+@pytest.mark.parametrize("method", ["continuous", "synchronous"])
+def test_definition_that_does_not_qualify_is_refused_with_the_part_and_the_reason(
+    api: Api, method: str
+) -> None:
+    answer = api.post(DEFINITIONS, document(LONG_AGO, evaluationInfo=by(method)))
     assert answer.status_code == 400
-    assert "only batch evaluation is supported" in answer.json()["title"]
+    (item,) = answer.json()["errors"]["400"]
+    assert item["path"] == f"/evaluationInfo/{method}/enabled"
+    assert (item["line"], item["column"]) == (2, 3)
+    assert "line 2, column 3: events are read that are up to 25 hours old" in item["message"]
+
+
+def test_obstacle_in_json_form_is_told_with_a_pointer(api: Api) -> None:
+    converted = api.post(CONVERSION, document(LONG_AGO)).json()["expression"]
+    answer = api.post(
+        DEFINITIONS, {**document(), "expression": converted, "evaluationInfo": by("continuous")}
+    )
+    (item,) = answer.json()["errors"]["400"]
+    assert item["pointer"] == "/params/1/params/0/fieldName"
+
+
+def test_streaming_needs_fields_that_are_declared(api: Api) -> None:
+    query = 'xEvent[_shop.sku = "A" and timestamp occurs today]'
+    assert api.post(DEFINITIONS, document(query)).status_code == 200
+    answer = api.post(DEFINITIONS, document(query, evaluationInfo=by("continuous")))
+    assert [item["code"] for item in answer.json()["errors"]["400"]] == ["UNKNOWN_FIELD"]
+
+
+def test_two_methods_at_once_are_refused(api: Api) -> None:
+    answer = api.post(DEFINITIONS, document(evaluationInfo=by("continuous", "synchronous")))
+    assert [item["path"] for item in answer.json()["errors"]["400"]] == ["/evaluationInfo"]
+
+
+def test_events_stream_beside_audiences_of_the_profile_alone(api: Api) -> None:
+    males = make(api)["id"]
+    nested = make(api, f'inSegment("{males}")')["id"]
+    visitors = make(api, RECENT)["id"]
+    through = make(api, f'inSegment("{visitors}")')["id"]
+    undeclared = make(api, "exists E from xEvent where E._shop.paid")["id"]
+    for used in (males, nested):
+        make(api, f'{RECENT} and inSegment("{used}")', evaluationInfo=by("continuous"))
+    for used in (visitors, through, undeclared, "unknown"):
+        query = f'{RECENT} and inSegment("{used}")'
+        answer = api.post(DEFINITIONS, document(query, evaluationInfo=by("continuous")))
+        (item,) = answer.json()["errors"]["400"]
+        assert used in item["message"]
+
+
+@pytest.mark.parametrize("form", ["document", "patch"])
+def test_definition_edited_out_of_its_method_becomes_batch(api: Api, form: str) -> None:
+    made = make(api, RECENT, evaluationInfo=by("continuous"))
+    expression = pql_text(LONG_AGO)
+    body: Any = {**made, "expression": expression}
+    if form == "patch":
+        body = [{"op": "replace", "path": "/expression", "value": expression}]
+    answer = api.patch(f"{DEFINITIONS}/{made['id']}", body)
+    assert answer.status_code == 200, answer.text
+    assert method_of(answer.json()) == ["batch"]
+
+
+def test_asking_anew_for_a_method_that_does_not_fit_is_refused(api: Api) -> None:
+    made = make(api, LONG_AGO)
+    answer = api.patch(f"{DEFINITIONS}/{made['id']}", {**made, "evaluationInfo": by("synchronous")})
+    assert answer.status_code == 400
+
+
+def test_definition_of_earlier_rules_keeps_its_method_until_its_expression_is_edited(api: Api) -> None:
+    made = make(api, LONG_AGO)
+    path = f"{DEFINITIONS}/{made['id']}"
+    with api.workspace().records.write() as tx:
+        body = dict(tx.get("segment_definition", made["id"]).body)
+        body["evaluationInfo"] = {**body["evaluationInfo"], "batch": {"enabled": False}, **by("continuous")}
+        tx.replace("segment_definition", made["id"], body)
+    renamed = api.patch(path, [{"op": "replace", "path": "/name", "value": "kept"}]).json()
+    assert (renamed["name"], method_of(renamed)) == ("kept", ["continuous"])
+    edited = [{"op": "replace", "path": "/expression/value", "value": LONG_AGO + ' and person.gender = "x"'}]
+    assert method_of(api.patch(path, edited).json()) == ["batch"]
 
 
 def test_arl_is_refused(api: Api) -> None:
@@ -239,6 +329,17 @@ def test_list_sorts_by_name(api: Api) -> None:
     listed = api.get(DEFINITIONS, params={"sort": "name:asc,internalId:desc"}).json()["segments"]
     assert [item["name"] for item in listed] == ["a", "b", "c"]
     assert api.get(DEFINITIONS, params={"sort": "name:sideways"}).status_code == 400
+
+
+def test_list_finds_exactly_the_definitions_of_a_method(api: Api) -> None:
+    make(api)
+    streamed = make(
+        api,
+        "exists E from xEvent where E.timestamp occurs < 12 hours before now",
+        evaluationInfo={"batch": {"enabled": False}, **by("continuous"), "synchronous": {"enabled": False}},
+    )
+    found = api.get(DEFINITIONS, params={"evaluationInfo.continuous.enabled": "True"}).json()["segments"]
+    assert [item["id"] for item in found] == [streamed["id"]]
 
 
 def test_list_filters_by_method(api: Api) -> None:

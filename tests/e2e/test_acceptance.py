@@ -329,7 +329,6 @@ class TestSegmentDefinitions:
             "synchronous": False,
         }
 
-    @pytest.mark.xfail(reason="only batch evaluation is supported by this version", raises=AssertionError)
     def test_list_is_filtered_by_evaluation_method(self, new_sandbox: NewSandbox) -> None:
         client = new_sandbox()
         client.define("batch", IS_MALE)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -33,9 +35,17 @@ def _shown(default: object) -> str:
 
 
 def test_every_command_is_in_the_docs_and_no_other() -> None:
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     documented = re.findall(r"^\| `muster ([\w -]+)` \|", SETTINGS, re.MULTILINE)
-    assert sorted(documented) == sorted(commands)
+    assert sorted(documented) == sorted(_commands(typer.main.get_command(app)))
+
+
+def _commands(command: Any, parents: tuple[str, ...] = ()) -> Iterator[str]:
+    """The names of all commands, those of groups with the group's before them."""
+    for name, inner in command.commands.items():
+        if hasattr(inner, "commands"):
+            yield from _commands(inner, (*parents, name))
+        else:
+            yield " ".join((*parents, name))
 
 
 def test_map_of_the_code_names_the_folders_that_there_are() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from muster import __version__
-from muster.cli import serve
+from muster.cli import pql, serve
 
 app = typer.Typer(
     name="muster",
@@ -36,3 +36,4 @@ def main(
 app.command("serve")(serve.serve)
 app.command("api")(serve.api)
 app.command("worker")(serve.worker)
+app.add_typer(pql.app, name="pql")

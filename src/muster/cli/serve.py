@@ -8,20 +8,19 @@ import ssl
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import structlog
 import typer
-import uvicorn
-from rich.console import Console
 
-from muster.app import App
-from muster.bootstrap import EMULATOR_CLIENT, EMULATOR_ORG, FirstCredentials, prepare
 from muster.kernel.errors import MusterError
 from muster.settings import Settings, read_settings
-from muster.supervisor import Supervisor
 
-_console = Console(stderr=True, highlight=False)
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from muster.bootstrap import FirstCredentials
+
+# The server is imported when it starts: the other commands must not wait two seconds for it.
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -50,6 +49,10 @@ def serve(
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
 ) -> None:
     """Start the server: the API and its workers, kept running. Every option is also a MUSTER_… variable."""
+    from muster.app import App
+    from muster.bootstrap import prepare
+    from muster.supervisor import Supervisor
+
     try:
         settings = read_settings(
             port=port,
@@ -76,7 +79,11 @@ def serve(
 
 def api() -> None:
     """Start the API process alone; settings come from MUSTER_… variables."""
+    import uvicorn
+
     from muster.api.server import create_api
+    from muster.app import App
+    from muster.bootstrap import prepare
 
     settings = _settings()
     app = App(settings, engine_threads=1, engine_bytes_max=settings.api_engine_bytes_max)
@@ -117,27 +124,38 @@ def _settings() -> Settings:
 
 
 def _give_up(error: MusterError) -> NoReturn:
-    _console.print(f"[bold red]muster:[/] {error}")
+    _console().print(f"[bold red]muster:[/] {error}")
     raise typer.Exit(2)
 
 
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
 def _greet(settings: Settings, made: FirstCredentials | None) -> None:
+    from muster.bootstrap import EMULATOR_CLIENT, EMULATOR_ORG
+
+    console = _console()
     scheme = "https" if settings.tls_self_signed or settings.tls_cert else "http"
-    _console.print(
+    console.print(
         f"[bold]Muster[/] serves [bold]{scheme}://{settings.host}:{settings.port}[/]  data in {settings.data_dir}"
     )
     if settings.emulator:
-        _console.print(
+        console.print(
             f"  emulator: client and secret {EMULATOR_CLIENT}, organisation {EMULATOR_ORG}, token {EMULATOR_CLIENT}"
         )
     if made is not None:
-        _console.print("  The first credentials, shown this once:")
-        _console.print(f"    client id      {made.client_id}")
-        _console.print(f"    client secret  {made.client_secret}")
-        _console.print(f"    organisation   {made.org_id}")
+        console.print("  The first credentials, shown this once:")
+        console.print(f"    client id      {made.client_id}")
+        console.print(f"    client secret  {made.client_secret}")
+        console.print(f"    organisation   {made.org_id}")
 
 
 def _set_up_logging(settings: Settings) -> None:
+    import structlog
+
     level = _LEVELS.get(settings.log_level.lower(), logging.INFO)
     logging.basicConfig(
         level=max(level, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"

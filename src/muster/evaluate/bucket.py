@@ -6,7 +6,6 @@ events count in several files adds up.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,23 +19,15 @@ import pyarrow.parquet as pq
 from sqlglot import exp
 
 from muster.pql.arrow_types import physical_type
+from muster.pql.emit.closures import compile_query
 from muster.pql.emit.duckdb import event_predicate, event_value, profile_predicate
-from muster.pql.interpret import matches
-from muster.pql.masks import bounds, combined
 from muster.pql.plan import Atom, EventAtom, Plan, ProfileAtom, SegmentAtom
+from muster.pql.tables.masks import bounds, combined
+from muster.pql.tables.tally import Tally
 from muster.profiles.bucket import BucketReader, Mask, Slice
 from muster.profiles.columns import ORIGIN_COLUMNS, PROFILE_COLUMNS
 
 _CHUNK_ROWS = 1 << 20
-
-_COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
-    "=": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +37,6 @@ class Planned:
     id: str
     policy_id: str
     plan: Plan
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What is known of an event atom's aggregate so far; one number a row."""
-
-    atom: EventAtom
-    count: npt.NDArray[np.int64]
-    total: npt.NDArray[np.float64] | None = None
-    extreme: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +103,7 @@ class BucketEvaluation:
         outcome = bounds(definition.plan.condition, known, row_count)
         # Person by person, so only those about whom the columns leave a doubt.
         doubtful = outcome.possible & ~outcome.certain & self._reader.persons.alive
-        return outcome.certain | self._interpreted(definition, doubtful, done)
+        return outcome.certain | self._one_by_one(definition, doubtful, done)
 
     # --- profiles
 
@@ -160,7 +141,7 @@ class BucketEvaluation:
     def _evaluate_events(self, definitions: Sequence[Planned]) -> None:
         atoms = _distinct(definitions, EventAtom)
         count = self._reader.row_count
-        tallies = {atom.key: _Tally(atom, np.zeros(count, dtype=np.int64)) for atom in atoms}
+        tallies = {atom.key: Tally.of(atom, count) for atom in atoms}
         honest = dict.fromkeys(tallies, True)
         for type_ in self._reader.event_types:
             # A type that no atom asks for is not read.
@@ -171,7 +152,7 @@ class BucketEvaluation:
                 self._tally_file(slice_, type_, asked, tallies, honest)
         for atom in atoms:
             if honest[atom.key]:
-                holds = _holds(tallies[atom.key])
+                holds = tallies[atom.key].holds()
                 for policy_id in {definition.policy_id for definition in definitions}:
                     self._results[self._key(policy_id, atom)] = holds
 
@@ -180,7 +161,7 @@ class BucketEvaluation:
         slice_: Slice,
         event_type: str,
         atoms: Sequence[EventAtom],
-        tallies: Mapping[str, _Tally],
+        tallies: Mapping[str, Tally],
         honest: dict[str, bool],
     ) -> None:
         path = self._reader.local(slice_.path)
@@ -189,10 +170,8 @@ class BucketEvaluation:
         for rows, table in self._scanned(path, slice_, scan):
             for name, atom in scan.atoms.items():
                 passing = _flags(table, name)
-                values = _numbers(table, f"v{name}") if f"v{name}" in scan.values else None
-                if values is not None:
-                    passing = passing & ~np.isnan(values)
-                _add(tallies[atom.key], rows[passing], None if values is None else values[passing])
+                values = table[f"v{name}"].filter(pa.array(passing)) if f"v{name}" in scan.values else None
+                tallies[atom.key].add(rows[passing], values)
 
     def _event_scan(
         self, atoms: Sequence[EventAtom], event_type: str, columns: Any, honest: dict[str, bool]
@@ -235,13 +214,14 @@ class BucketEvaluation:
                 rows, table = rows[visible], table.filter(pa.array(visible))
             yield rows, table
 
-    def _interpreted(self, definition: Planned, people: Mask, done: Mapping[str, Mask]) -> Mask:
-        """Ask the interpreter about some persons."""
+    def _one_by_one(self, definition: Planned, people: Mask, done: Mapping[str, Mask]) -> Mask:
+        """Ask about some persons, one after another."""
         answer = np.zeros(self._reader.row_count, dtype=np.bool_)
         if people.any():
+            satisfies = compile_query(definition.plan.query).at(self._now)
             for row, profile in self._people(definition.policy_id, people):
                 memberships = self._memberships(definition, row, done)
-                answer[row] = matches(definition.plan.query, profile, now=self._now, memberships=memberships)
+                answer[row] = satisfies(profile, memberships)
         return answer
 
     def _memberships(self, definition: Planned, row: int, done: Mapping[str, Mask]) -> dict[str, bool]:
@@ -304,44 +284,6 @@ def _of_type(predicate: exp.Expression, event_type: str) -> exp.Expression:
 def _flags(table: pa.Table, name: str) -> Mask:
     flags: Mask = table[name].to_numpy().astype(np.bool_)
     return flags
-
-
-def _numbers(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
-    numbers: npt.NDArray[np.float64] = table[name].cast(pa.float64()).fill_null(float("nan")).to_numpy()
-    return numbers
-
-
-def _add(tally: _Tally, rows: npt.NDArray[np.uint32], values: npt.NDArray[np.float64] | None) -> None:
-    count = len(tally.count)
-    tally.count += np.bincount(rows, minlength=count)
-    if values is None:
-        return
-    if tally.atom.aggregate in ("sum", "average"):
-        tally.total = tally.total if tally.total is not None else np.zeros(count)
-        tally.total += np.bincount(rows, weights=values, minlength=count)
-    elif tally.atom.aggregate == "min":
-        tally.extreme = tally.extreme if tally.extreme is not None else np.full(count, np.inf)
-        np.minimum.at(tally.extreme, rows, values)
-    else:
-        tally.extreme = tally.extreme if tally.extreme is not None else np.full(count, -np.inf)
-        np.maximum.at(tally.extreme, rows, values)
-
-
-def _holds(tally: _Tally) -> Mask:
-    """Compare the aggregate; of nothing, a count and a sum are 0, the others are missing and the comparison false."""
-    atom, compare = tally.atom, _COMPARE[tally.atom.comparison]
-    if atom.aggregate == "count":
-        return np.asarray(compare(tally.count, atom.threshold), dtype=np.bool_)
-    if atom.aggregate == "sum":
-        total = tally.total if tally.total is not None else np.zeros(len(tally.count))
-        return np.asarray(compare(total, atom.threshold) & np.isfinite(total), dtype=np.bool_)
-    some = tally.count > 0
-    if atom.aggregate == "average":
-        total = tally.total if tally.total is not None else np.zeros(len(tally.count))
-        value = np.divide(total, tally.count, out=np.zeros(len(total)), where=some)
-    else:
-        value = tally.extreme if tally.extreme is not None else np.zeros(len(tally.count))
-    return np.asarray(compare(value, atom.threshold) & some, dtype=np.bool_)
 
 
 def _reads_memberships(atom: ProfileAtom) -> bool:

@@ -1,22 +1,25 @@
 """Segment definitions: the audiences' rules, checked before they are stored.
 
 A stored definition has `mergePolicyId` and `evaluationInfo` filled in, and `dependencies`: the definitions that its
-expression asks about.
+expression asks about. It is evaluated by exactly one method, and its expression qualifies for that one, unless it was
+stored when other rules held and has not been edited since.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import jsonpatch
 import jsonpointer
 
-from muster.evaluate.expression import bind_expression, read_expression, segments_used
+from muster import pql
+from muster.evaluate.expression import bind_expression, read_expression, unfit
 from muster.kernel.errors import AlreadyExists, InUse, Invalid, Problem
 from muster.kernel.page import Page
+from muster.pql import syntax
 from muster.profiles.merge_policies import KIND as MERGE_POLICY
 from muster.profiles.merge_policies import PROFILE_CLASS_NAME, default_policy
 from muster.storage.records import Document, Names, Query, Record, RecordsTransaction
@@ -24,6 +27,7 @@ from muster.storage.workspace import Workspace
 
 KIND = "segment_definition"
 METHODS = ("batch", "continuous", "synchronous")
+_METHODS_OF_PQL: Mapping[str, pql.Method] = {"continuous": "streaming", "synchronous": "edge"}
 
 _CLASSES = {
     PROFILE_CLASS_NAME,
@@ -102,12 +106,15 @@ class Definitions:
     def overwrite(self, id: str, body: Any, *, by: str) -> Record:
         """Replace a definition by a whole document, or change it by a JSON Patch; it keeps its id and its creator.
 
+        A definition that keeps its method, and whose new expression does not qualify for that, becomes batch. Documented:
+        segmentation methods.
+
         Raises:
             NotFound, Invalid
         """
         current = self.get(id)
         document = _patched(current, body) if isinstance(body, list) else body
-        checked = self._checked(document, of=id)
+        checked = self._checked(document, current)
         checked["createdBy"] = current.body["createdBy"]
         checked["lastModifiedBy"] = by
         with self._workspace.records.write() as tx:
@@ -122,8 +129,8 @@ class Definitions:
                 raise DefinitionInUse(KIND, id, ", ".join(users))
             tx.remove(KIND, id)
 
-    def _checked(self, body: Any, of: str = "") -> Document:
-        """The stored form of a document. Raises `Invalid` with every problem."""
+    def _checked(self, body: Any, current: Record | None = None) -> Document:
+        """The stored form of a document that is new, or takes the place of another. Raises `Invalid` with every problem."""
         if not isinstance(body, Mapping):
             raise Invalid.at("", "a segment definition is needed as a JSON object")
         problems: list[Problem] = []
@@ -131,31 +138,76 @@ class Definitions:
             "name": _name(body, problems),
             "description": body.get("description") or "",
             "schema": _schema(body.get("schema"), problems),
-            "evaluationInfo": _evaluation_info(body.get("evaluationInfo"), problems),
             "dataGovernancePolicy": _governance(body.get("dataGovernancePolicy"), problems),
             "profileInstanceId": "ups",
             **{name: body[name] for name in _KEPT if name in body},
         }
-        _check_id(body.get("id"), of, problems)
+        if current is None:
+            # Clients send back what they read, so an id in an overwriting body is not an intention.
+            _check_id(body.get("id"), problems)
         if (days := _ttl(body.get("ttlInDays"), problems)) is not None:
             checked["ttlInDays"] = days
         checked["mergePolicyId"] = self._merge_policy_id(body, problems)
-        checked["dependencies"] = self._dependencies(body.get("expression"), problems)
-        if problems:
-            raise Invalid(tuple(problems))
-        checked["expression"] = {
-            name: value for name, value in body["expression"].items() if value is not None
-        }
-        return checked
-
-    def _dependencies(self, expression: Any, problems: list[Problem]) -> list[str]:
+        method = _method(body.get("evaluationInfo"), problems)
         try:
-            tree = read_expression(expression)
-            bind_expression(self._workspace, tree)
+            tree = read_expression(body.get("expression"))
+            checked["dependencies"] = list(pql.facts(bind_expression(self._workspace, tree)).segment_ids)
+            checked["expression"] = {
+                name: value for name, value in body["expression"].items() if value is not None
+            }
+            method = self._qualified(method, tree, checked["expression"], current)
         except Invalid as error:
             problems += error.problems
-            return []
-        return list(segments_used(tree))
+        if problems:
+            raise Invalid(tuple(problems))
+        checked["evaluationInfo"] = {each: {"enabled": each == method} for each in METHODS}
+        return checked
+
+    def _qualified(
+        self, method: str, tree: syntax.Query, expression: Document, current: Record | None
+    ) -> str:
+        """The method by which an expression will be evaluated. Raises `Invalid` when it was asked for, and cannot be."""
+        if method == "batch":
+            return method
+        kept = current is not None and evaluation_method(current.body["evaluationInfo"]) == method
+        if kept and current is not None and current.body["expression"] == expression:
+            return method
+        try:
+            self._check_method(method, tree)
+        except Invalid:
+            if not kept:
+                raise
+            return "batch"
+        return method
+
+    def _check_method(self, method: str, tree: syntax.Query) -> None:
+        query = bind_expression(self._workspace, tree, closed=True)
+        known = pql.facts(query, referenced=self._facts_of(query.segment_ids))
+        obstacles = known.methods[_METHODS_OF_PQL[method]].obstacles
+        if obstacles:
+            raise Invalid(
+                tuple(unfit(f"/evaluationInfo/{method}/enabled", obstacle) for obstacle in obstacles)
+            )
+
+    def _facts_of(self, ids: Iterable[str]) -> Mapping[str, pql.Facts]:
+        """What is known of stored definitions and of those they ask about, as far as they can be read."""
+        known: dict[str, pql.Facts] = {}
+        seen: set[str] = set()
+        wanted = set(ids)
+        while wanted:
+            seen |= wanted
+            found: set[str] = set()
+            for id_, record in self.get_many(sorted(wanted)).items():
+                try:
+                    tree = read_expression(record.body["expression"])
+                    query = bind_expression(self._workspace, tree, closed=True)
+                except Invalid:
+                    # It reads fields that are not declared, or no longer; whoever asks about it is told that it is not known.
+                    continue
+                known[id_] = pql.facts(query)
+                found |= set(query.segment_ids)
+            wanted = found - seen
+        return known
 
     def _merge_policy_id(self, body: Mapping[str, Any], problems: list[Problem]) -> str:
         older = body.get("mergePolicy")
@@ -202,9 +254,8 @@ def _name(body: Mapping[str, Any], problems: list[Problem]) -> str:
     return name
 
 
-def _check_id(id_: Any, of: str, problems: list[Problem]) -> None:
-    # Clients send back what they read, so an id in an overwriting body is not an intention.
-    if of or id_ in (None, ""):
+def _check_id(id_: Any, problems: list[Problem]) -> None:
+    if id_ in (None, ""):
         return
     try:
         canonical = str(uuid.UUID(id_)) == id_
@@ -250,19 +301,21 @@ def _governance(value: Any, problems: list[Problem]) -> Document:
     return {"excludeOptOut": True, **value}
 
 
-def _evaluation_info(value: Any, problems: list[Problem]) -> Document:
-    if value is not None and not isinstance(value, Mapping):
+def _method(info: Any, problems: list[Problem]) -> str:
+    """The one of `METHODS` that a document's `evaluationInfo` asks for; batch beside another one is no second wish."""
+    if info is not None and not isinstance(info, Mapping):
         problems.append(
             Problem("/evaluationInfo", 'an object such as {"batch": {"enabled": true}} is needed')
         )
-        return {}
-    enabled = {}
+        return "batch"
+    wanted: list[str] = []
     for method in METHODS:
-        flag = (value or {}).get(method)
+        flag = (info or {}).get(method)
         state = flag.get("enabled", False) if isinstance(flag, Mapping) else flag
         if state not in (None, True, False):
             problems.append(Problem(f"/evaluationInfo/{method}/enabled", "true or false is needed"))
-        enabled[method] = state is True
-    if enabled["continuous"] or enabled["synchronous"]:
-        problems.append(Problem("/evaluationInfo", "only batch evaluation is supported by this version"))
-    return {method: {"enabled": method == "batch"} for method in METHODS}
+        if state is True and method != "batch":
+            wanted.append(method)
+    if len(wanted) > 1:
+        problems.append(Problem("/evaluationInfo", "one method is needed, either continuous or synchronous"))
+    return wanted[0] if wanted else "batch"

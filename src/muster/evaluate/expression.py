@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any
 from muster import pql
 from muster.kernel.errors import Invalid, Problem
 from muster.pql import syntax, types
-from muster.pql.errors import PqlError
+from muster.pql.errors import Place, PqlError, describe_place
 from muster.storage.records import Filter, Query
 from muster.storage.workspace import Workspace
 from muster.xdm.fields import Field, Kind
@@ -64,12 +63,15 @@ def read_expression(expression: Any) -> syntax.Query:
         raise Invalid(tuple(map(_problem, errors.errors))) from errors
 
 
-def bind_expression(workspace: Workspace, tree: syntax.Query) -> pql.BoundQuery:
-    """Check a tree against the sandbox's union schema. Raises `Invalid`."""
+def bind_expression(workspace: Workspace, tree: syntax.Query, *, closed: bool = False) -> pql.BoundQuery:
+    """Check a tree against the sandbox's union schema. Raises `Invalid`.
+
+    With `closed`, unknown fields are refused also where the sandbox has no data model: nothing can be said about them.
+    """
     registry = Registry(workspace)
     schema = pql_schema(registry.union_fields(PROFILE_CLASS), registry.union_fields(EVENT_CLASS))
     try:
-        return pql.bind(tree, schema, open_schema=not has_data_model(workspace))
+        return pql.bind(tree, schema, open_schema=not closed and not has_data_model(workspace))
     except pql.PqlErrors as errors:
         raise Invalid(tuple(map(_problem, errors.errors))) from errors
 
@@ -86,30 +88,6 @@ def pql_schema(profile: Field, events: Field) -> types.ObjectType:
     """The type that queries are bound against: the profile's fields, and its events as the array `xEvent`."""
     fields = {name: _type(inner) for name, inner in profile.fields.items()}
     return types.ObjectType({**fields, EVENTS_FIELD: types.ArrayType(_type(events))})
-
-
-def segments_used(tree: syntax.Query) -> tuple[str, ...]:
-    """Ids of the definitions that a query asks about with `inSegment`, each once, in order."""
-    found = (
-        node.arguments[0].value
-        for node in _nodes(tree)
-        if isinstance(node, syntax.Call)
-        and node.receiver is None
-        and node.name == "inSegment"
-        and node.arguments
-        and isinstance(node.arguments[0], syntax.Literal)
-    )
-    return tuple(dict.fromkeys(str(value) for value in found))
-
-
-def _nodes(value: Any) -> Iterator[syntax.Node]:
-    if isinstance(value, syntax.Node):
-        yield value
-        for part in dataclasses.fields(value):
-            yield from _nodes(getattr(value, part.name))
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _nodes(item)
 
 
 def _type(field: Field) -> types.Type:
@@ -150,16 +128,24 @@ def _is_json(value: str) -> bool:
     return True
 
 
+def unfit(path: str, obstacle: pql.Obstacle) -> ExpressionProblem:
+    """The problem that a part of an expression is in the way of what was asked for at `path`."""
+    return ExpressionProblem(path, str(obstacle), details=_where(obstacle.place))
+
+
+def _where(place: Place) -> Mapping[str, Any]:
+    return (
+        {"line": place.line, "column": place.column} if place.pointer is None else {"pointer": place.pointer}
+    )
+
+
 def _problem(error: PqlError) -> ExpressionProblem:
-    where = f"line {error.line}, column {error.column}" if error.pointer is None else error.pointer or "/"
-    message = f"{where}: {error.message}"
+    place = Place(error.line, error.column, pointer=error.pointer)
+    message = f"{describe_place(place)}: {error.message}"
     if error.expected:
         message += f"; expected {', '.join(error.expected)}"
     if error.suggestion:
         message += f"; did you mean {error.suggestion}?"
-    place = (
-        {"line": error.line, "column": error.column} if error.pointer is None else {"pointer": error.pointer}
-    )
     hints = {"expected": list(error.expected), "found": error.found, "suggestion": error.suggestion}
-    details = {**place, **{name: value for name, value in hints.items() if value}}
+    details = {**_where(place), **{name: value for name, value in hints.items() if value}}
     return ExpressionProblem("/expression/value", message, error.code, details)

@@ -20,7 +20,7 @@ from muster.pql.plan import plan
 from muster.profiles.manifest import read_snapshot
 from muster.profiles.memberships import Memberships, commit_memberships
 from muster.profiles.store import graph_of, policy_of
-from muster.storage.records import Document, Filter, Query, Record, RecordsTransaction
+from muster.storage.records import Document, Query, Record, RecordsTransaction
 from muster.storage.workspace import Workspace
 
 
@@ -178,10 +178,10 @@ def _wanted(records: RecordsTransaction, job: Record) -> Sequence[Record]:
         if missing:
             raise NotFound("segment definition", missing[0])
         return [found[id_] for id_ in wanted]
+    # Those of other methods, too: streaming does not see what comes in batches, and a job catches up on it. Documented.
     everything: list[Record] = []
-    batch = Query(filters=[Filter(("evaluationInfo", "batch", "enabled"), "==", ("true",))], limit=500)
     while True:
-        page = records.page(DEFINITION, Query(filters=batch.filters, limit=500, offset=len(everything)))
+        page = records.page(DEFINITION, Query(limit=500, offset=len(everything)))
         everything += page.items
         if not page.has_next:
             return everything

@@ -6,21 +6,27 @@ A query passes through these stages; each is usable alone, and none imports anyt
                     ├─► syntax tree ── bind ─► bound query ─┬─► interpret.matches    one profile, the judge
     JSON ─ read_json ┘   │                    (types, names, └─► plan ─► atoms ─► emit.duckdb    columns
                          └─ print_text,        errors)
-                            write_json
+                            format_text,
+                            write_json,
+                            in_english
 
 What is wrong with a query comes as `PqlErrors`: all problems, each with a code, a place and, if there is one, a hint.
 """
 
 from muster.pql.bind import bind
 from muster.pql.bound import BoundQuery
-from muster.pql.errors import PqlError, PqlErrors
+from muster.pql.check import check
+from muster.pql.english import in_english
+from muster.pql.errors import PqlError, PqlErrors, PqlWarning
 from muster.pql.evaluate import ENGINES, Engine, evaluate
+from muster.pql.facts import Eligibility, EventUse, Facts, Method, Obstacle, Window, facts
 from muster.pql.interpret import matches
 from muster.pql.json_read import read_json
 from muster.pql.json_write import write_json
 from muster.pql.parser import parse
 from muster.pql.plan import Plan, plan
-from muster.pql.printer import print_text
+from muster.pql.printer import format_text, print_text
+from muster.pql.traps import warnings_of
 from muster.pql.types import (
     ANY,
     BOOLEAN,
@@ -47,20 +53,32 @@ __all__ = [
     "STRING",
     "ArrayType",
     "BoundQuery",
+    "Eligibility",
     "Engine",
+    "EventUse",
+    "Facts",
     "MapType",
+    "Method",
     "ObjectType",
+    "Obstacle",
     "Plan",
     "PqlError",
     "PqlErrors",
+    "PqlWarning",
     "ReferenceType",
     "Type",
+    "Window",
     "bind",
+    "check",
     "evaluate",
+    "facts",
+    "format_text",
+    "in_english",
     "matches",
     "parse",
     "plan",
     "print_text",
     "read_json",
+    "warnings_of",
     "write_json",
 ]

@@ -13,6 +13,7 @@ from muster.pql.types import (
     INTEGER,
     NUMBER,
     STRING,
+    AnyType,
     ArrayType,
     MapType,
     ObjectType,
@@ -58,14 +59,18 @@ def type_of_arrow(type_: pa.DataType) -> Type:
 
 
 def arrow_of(type_: Type) -> pa.DataType:
-    """The Arrow type that holds values of a type: int64, float64, milliseconds in UTC, struct, list, map of text."""
+    """The Arrow type that holds values of a type: int64, float64, milliseconds in UTC, struct, list, map of text.
+
+    An object of which no field is known has one that is always null, since engines have no empty struct.
+    """
     match type_:
         case ArrayType(element):
             return pa.list_(arrow_of(element))
         case MapType(value):
             return pa.map_(pa.string(), arrow_of(value))
         case ObjectType(fields):
-            return pa.struct([(name, arrow_of(field)) for name, field in fields.items()])
-        case ReferenceType():
+            members = [(name, arrow_of(field)) for name, field in fields.items()]
+            return pa.struct(members or [("#", pa.bool_())])
+        case ReferenceType() | AnyType():
             return pa.string()
     return _SCALARS[type_]

@@ -78,7 +78,7 @@ def bind(
     condition = binder.query(tree)
     if binder.errors:
         raise PqlErrors(binder.errors)
-    return BoundQuery(condition, schema, MappingProxyType(dict(entities or {})))
+    return BoundQuery(condition, schema, MappingProxyType(dict(entities or {})), binder.notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,7 @@ class Binder:
 
     def __init__(self, schema: ObjectType, entities: Mapping[str, ObjectType], open_schema: bool) -> None:
         self.errors: list[PqlError] = []
+        self.notes = bound.Notes()
         self._entities = entities
         self._open = open_schema
         self._last_id = PROFILE_ID
@@ -137,6 +138,7 @@ class Binder:
     # --- query
 
     def query(self, tree: syntax.Query) -> Bound:
+        self.notes.tree = tree
         env = Env((self._profile,), {})
         if not isinstance(tree, syntax.Lambda):
             return self.condition(tree, env)
@@ -147,7 +149,9 @@ class Binder:
 
     def condition(self, node: syntax.Expr, env: Env) -> Bound:
         """The test that an expression is where a condition is needed."""
-        return self._truth(self.expr(node, env), node.place)
+        before = len(self.notes.conditions)
+        test = self._truth(self.expr(node, env), node.place)
+        return self.notes.note_condition(node, test, before=before)
 
     def _truth(self, value: Bound, place: Place) -> Bound:
         match value.type:
@@ -171,6 +175,9 @@ class Binder:
 
     def expr(self, node: syntax.Expr, env: Env) -> Bound:
         """The meaning of an expression."""
+        return self.notes.note_value(node, self._meaning(node, env))
+
+    def _meaning(self, node: syntax.Expr, env: Env) -> Bound:
         match node:
             case syntax.Literal(kind, value):
                 type_ = {"string": STRING, "integer": INTEGER, "double": NUMBER, "boolean": BOOLEAN}[kind]
@@ -198,6 +205,10 @@ class Binder:
                 return self._call(node, env)
             case syntax.Filter(array, condition):
                 return self._filter(node, array, condition, env)
+            case syntax.Broken(parts):
+                for part in parts:
+                    self.expr(part, env)
+                return _NOTHING
             case _:
                 return self._operation(node, env)
 
@@ -566,7 +577,7 @@ class Binder:
             del self.errors[errors:]
         tests = [self.condition(step.what, env)]
         tests += [self.condition(condition, env) for condition in step.where]
-        tests += [self._when(when, time, env) for when in step.when]
+        tests += [self.notes.note_when(when, self._when(when, time, env)) for when in step.when]
         return bound.SequenceStep(variable, time, conjunction(*tests), step.count or 1)
 
     def _time_field(self, chain: syntax.Chain, variable: Variable) -> Bound:

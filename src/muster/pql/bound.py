@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal, TypeVar
 
-from muster.pql.errors import NOWHERE, Place
+from muster.pql.errors import NOWHERE, Place, position
 from muster.pql.types import (
     ANY,
     BOOLEAN,
@@ -187,7 +187,9 @@ class Where(Bound):
 
     @property
     def type(self) -> Type:
-        return self.source.type if self.source.type != ANY else ArrayType(ANY)
+        # Asked once: twice would double with every filter of a chain.
+        type_ = self.source.type
+        return type_ if type_ != ANY else ArrayType(ANY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -489,13 +491,63 @@ B = TypeVar("B", bound=Bound)
 _FIELDS: dict[type[Any], tuple[str, ...]] = {}
 
 
+@dataclass(slots=True)
+class Notes:
+    """What the binder noted of the parts of one query as it was written, by the identity of the part.
+
+    The tree is kept with it, so that identities stay what they are.
+
+    Attributes:
+        values: What an expression, or what follows `occurs`, means.
+        tests: What an expression means as a condition.
+        conditions: Places of the conditions that contain no others, in order.
+    """
+
+    tree: Any = None
+    values: dict[int, Bound] = field(default_factory=dict)
+    tests: dict[int, Bound] = field(default_factory=dict)
+    conditions: list[Place] = field(default_factory=list)
+
+    def note_value(self, node: Any, value: Bound) -> Bound:
+        self.values[id(node)] = value
+        return value
+
+    def note_when(self, node: Any, test: Bound) -> Bound:
+        """Note a condition on the time of a step."""
+        self.conditions.append(node.place)
+        return self.note_value(node, test)
+
+    def note_condition(self, node: Any, test: Bound, *, before: int) -> Bound:
+        """`before` is how many conditions there were before this one was read."""
+        self.tests[id(node)] = test
+        if len(self.conditions) == before:
+            self.conditions.append(node.place)
+        return test
+
+
 @dataclass(frozen=True, slots=True)
 class BoundQuery:
-    """A checked query: one test with the profile as its only free variable (number 0)."""
+    """A checked query: one test with the profile as its only free variable (number 0).
+
+    `notes` speak of the query as it was written, also of parts that turned out to change nothing.
+    """
 
     condition: Bound
     schema: ObjectType
     entities: Mapping[str, ObjectType]
+    notes: Notes = field(default_factory=Notes, compare=False, repr=False)
+
+    @property
+    def segment_ids(self) -> tuple[str, ...]:
+        """Definitions that the query names, each once, in order."""
+        found = [value for value in self.notes.values.values() if isinstance(value, InSegment)]
+        found.sort(key=lambda value: position(value.place))
+        return tuple(dict.fromkeys(value.segment_id for value in found))
+
+    @property
+    def condition_count(self) -> int:
+        """How many conditions it has that contain no others."""
+        return len(self.notes.conditions)
 
 
 def is_test(node: Bound) -> bool:

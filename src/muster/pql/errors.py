@@ -1,7 +1,8 @@
 """What is wrong with a query, and where.
 
-`PqlError` is one problem, `PqlErrors` the exception that carries all problems of one query. The texts are meant for
-the person who wrote the query: they name both sides of a mismatch and, where there is one, the likely intention.
+`PqlError` is one problem, `PqlErrors` the exception that carries all problems of one query. `PqlWarning` is what
+looks unintended in a query that is valid. The texts are meant for the person who wrote the query: they name both sides
+of a mismatch and, where there is one, the likely intention.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ Code = Literal[
     "BAD_SCOPE",
     "DUPLICATE_NAME",
 ]
+
+
+ERRORS_MAX = 20
+"""Problems of one query that are reported; a query with more is mended in several rounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +80,78 @@ class PqlError:
         return f"{where} {self.code}: {self.message}.{hint}"
 
 
+@dataclass(frozen=True, slots=True)
+class PqlWarning:
+    """Something in a valid query that probably means another thing than it says; it refuses nothing.
+
+    `suggestion`, where there is one, is text to put in its place.
+    """
+
+    code: str
+    message: str
+    place: Place = NOWHERE
+    suggestion: str | None = None
+
+    @property
+    def line(self) -> int:
+        """From 1; 0 when the query came as JSON."""
+        return self.place.line
+
+    @property
+    def column(self) -> int:
+        """From 1; 0 when the query came as JSON."""
+        return self.place.column
+
+    @property
+    def pointer(self) -> str | None:
+        """Where in the JSON form; None when the query came as text."""
+        return self.place.pointer
+
+    def __str__(self) -> str:
+        hint = f" Did you mean {self.suggestion}?" if self.suggestion else ""
+        return f"{describe_place(self.place)}: {self.message}.{hint}"
+
+
+def describe_place(place: Place) -> str:
+    """The place in words: `line 1, column 5`, a JSON pointer, or `the query` for a tree made by a program."""
+    if place.pointer is not None:
+        return place.pointer or "/"
+    return f"line {place.line}, column {place.column}" if place.line else "the query"
+
+
+def position(place: Place) -> tuple[int, int, tuple[tuple[int, str], ...]]:
+    """A key that sorts places as they follow each other in the query; a list of a JSON document by its numbers."""
+    steps = (place.pointer or "").split("/")
+    return (
+        place.line,
+        place.column,
+        tuple((int(step), "") if step.isdigit() else (-1, step) for step in steps),
+    )
+
+
 class PqlErrors(Exception):
-    """All problems of one query, first by position. Correct the query; nothing was evaluated."""
+    """The problems of one query, first by position, `ERRORS_MAX` at most. Correct the query; nothing was evaluated.
+
+    Errors of the JSON form have no line; they stay in the order given.
+    """
 
     def __init__(self, errors: Iterable[PqlError]) -> None:
         unique = dict.fromkeys(errors)
-        self.errors: tuple[PqlError, ...] = tuple(sorted(unique, key=lambda e: (e.line, e.column)))
-        if not self.errors:
+        ordered = sorted(unique, key=lambda e: (e.line, e.column))
+        if not ordered:
             raise ValueError("a refusal needs at least one error")
+        self.errors: tuple[PqlError, ...] = tuple(ordered[:ERRORS_MAX])
         super().__init__("\n".join(str(error) for error in self.errors))
 
     @property
     def first(self) -> PqlError:
         """The problem that comes first in the text."""
         return self.errors[0]
+
+
+class Unreadable(Exception):
+    """A part of a query cannot be read. Never leaves a reader: it notes the error and goes on behind the part."""
+
+    def __init__(self, error: PqlError) -> None:
+        super().__init__(str(error))
+        self.error = error

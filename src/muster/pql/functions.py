@@ -80,6 +80,8 @@ class At:
         if kind == "integer" and isinstance(node, syntax.Negative):
             self.binder.fail(node.place, "BAD_VALUE", "the number is not negative")
             return None
+        if isinstance(node, syntax.Broken):
+            return None
         message = f"{kind} literal needed"
         self.binder.fail(node.place, "TYPE_MISMATCH", message, expected=(f"{kind} literal",))
         return None

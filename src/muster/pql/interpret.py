@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import math
 import operator
-import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 from muster.pql import bound, temporal, values
 from muster.pql.bound import PROFILE_ID, Bound, BoundQuery
+from muster.pql.like import is_like
 from muster.pql.regex import compile_pattern
 from muster.pql.temporal import from_ms, to_ms
-from muster.pql.types import DATETIME, INTEGER, ObjectType
+from muster.pql.types import DATETIME, INTEGER, MEMBERSHIPS, ArrayType, ObjectType, Type
 from muster.pql.values import Value
 
 _ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -29,7 +29,6 @@ _ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_MEMBER = ("realized", "existing")
 
 Entities = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
@@ -128,18 +127,10 @@ class Evaluation:
     def _InSegment(self, node: bound.InSegment) -> Value:
         if node.segment_id in self._memberships:
             return self._memberships[node.segment_id]
-        entry: Any = self._raw
-        for key in ("segmentMembership", "ups", node.segment_id):
-            if isinstance(entry, list | tuple):
-                entry = dict(entry)
-            entry = entry.get(key) if isinstance(entry, Mapping) else None
-        if not isinstance(entry, Mapping) or entry.get("status") not in _MEMBER:
-            return False
+        stored = values.read(self._raw.get("segmentMembership"), MEMBERSHIPS) or {}
+        entry = stored.get("ups", {}).get(node.segment_id, {})
         until = entry.get("validUntil")
-        if until is None:
-            return True
-        moment = values.read(until, DATETIME)
-        return moment is not None and moment > self._now
+        return entry.get("status") in values.MEMBER_STATUSES and (until is None or until > self._now)
 
     # --- reaching values
 
@@ -237,7 +228,7 @@ class Evaluation:
         converted = [self._with(node.variable, item, node.converted) for item in right]
         if any(item is None for item in converted):
             return False
-        same = sorted(map(repr, map(_hash, left))) == sorted(map(repr, map(_hash, converted)))
+        same = Counter(map(_identity, left)) == Counter(map(_identity, converted))
         return same is not node.negated
 
     def _TextTest(self, node: bound.TextTest) -> bool:
@@ -251,7 +242,7 @@ class Evaluation:
                 return bool(subject.endswith(argument))
             case "contains":
                 return argument in subject
-        return _like(argument).fullmatch(subject) is not None
+        return is_like(subject, argument)
 
     def _RegexTest(self, node: bound.RegexTest) -> bool:
         subject = self.value(node.subject)
@@ -261,7 +252,7 @@ class Evaluation:
 
     def _Convert(self, node: bound.Convert) -> Value:
         value = self.value(node.value)
-        return None if value is None else values.convert(value, node.of)
+        return None if value is None else values.convert(_typed(value, node.value.type), node.of)
 
     def _Fold(self, node: bound.Fold) -> Value:
         value = self.value(node.value)
@@ -315,7 +306,10 @@ class Evaluation:
         return min(numbers) if node.function == "min" else max(numbers)
 
     def _Distinct(self, node: bound.Distinct) -> Value:
-        return list({_hash(item): item for item in reversed(self._elements(node.array))}.values())[::-1]
+        first: dict[Any, Value] = {}
+        for item in self._elements(node.array):
+            first.setdefault(_identity(item), item)
+        return list(first.values())
 
     def _Head(self, node: bound.Head) -> Value:
         return next(iter(self._elements(node.array)), None)
@@ -329,10 +323,11 @@ class Evaluation:
 
     def _GroupBy(self, node: bound.GroupBy) -> Value:
         groups: dict[str, list[Value]] = {}
+        type_ = node.key.type.element if isinstance(node.key.type, ArrayType) else node.key.type
         for item in self._elements(node.array):
             key = self._with(node.variable, item, node.key)
             keys = key if isinstance(key, list) else [] if key is None else [key]
-            for name in dict.fromkeys(values.text(each) for each in keys):
+            for name in dict.fromkeys(values.text(_typed(each, type_)) for each in keys):
                 groups.setdefault(name, []).append(item)
         return groups
 
@@ -429,12 +424,9 @@ def _identity(value: Value) -> Any:
     return values.identity(value.whole() if isinstance(value, _Stored) else value)
 
 
-def _hash(value: Value) -> Any:
-    """As identity; whole numbers and doubles that are equal are one, also as text."""
-    result = _identity(value)
-    if isinstance(result, float) and result.is_integer():
-        return int(result)
-    return result
+def _typed(value: Value, type_: Type) -> Value:
+    """The value as one of its type: a day among date-times is a date-time."""
+    return values.instant_of(value) if type_ == DATETIME else value
 
 
 def _joined(results: Any) -> list[Value]:
@@ -453,12 +445,6 @@ def _flat(items: list[Value]) -> list[Any]:
 
 def _sortable(key: Value) -> Any:
     return to_ms(key) if isinstance(key, date) else key
-
-
-@lru_cache(maxsize=256)
-def _like(pattern: str) -> re.Pattern[str]:
-    parts = {"%": ".*", "_": "."}
-    return re.compile("".join(parts.get(part) or re.escape(part) for part in pattern), re.DOTALL)
 
 
 def _sum(numbers: list[Any], whole: bool) -> Any:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from typing import Any, Literal, cast
+from typing import Any, Literal, NoReturn, cast
 
 from muster.pql import syntax
-from muster.pql.errors import Code, Place, PqlError, PqlErrors
+from muster.pql.errors import ERRORS_MAX, Code, Place, PqlError, PqlErrors, Unreadable
 from muster.pql.lexer import INTEGER_MAX
 from muster.pql.parser import flat_logic
 from muster.pql.syntax import (
@@ -20,7 +20,10 @@ from muster.pql.syntax import (
     FREE_FUNCTIONS,
     MOMENTS,
     QUANTIFIERS,
+    TEXT_MAX,
+    TREE_DEPTH_MAX,
     UNIT_WORDS,
+    WEIGHT_MAX,
     Expr,
 )
 
@@ -29,6 +32,14 @@ _WORDS |= {"!": "not", "==": "=", "isnull": "isNull", "isnotnull": "isNotNull"}
 _INFIX = frozenset((*COMPARISONS, "in", "notIn", "like", "+", "-", "*", "/", "%"))
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _DIRECTIONS = ("before", "after", "from")
+_LINE_END = re.compile(r"[\r\n]")
+_HALF_PAIR = re.compile(r"[\ud800-\udfff]")
+_DIGITS_MAX = 400
+_POSITION_MAX = 999_999_999
+# A node needs about that many characters for each of the text.
+_JSON_TEXT_MAX = 32 * TEXT_MAX
+# A bare name is two nodes, so a tree that is not too large may be read from more of them than it has parts.
+_WEIGHT_MAX = 4 * WEIGHT_MAX
 
 
 def read_json(document: str | Mapping[str, Any]) -> syntax.Query:
@@ -37,30 +48,110 @@ def read_json(document: str | Mapping[str, Any]) -> syntax.Query:
     The old root, a literal of type `XDMObject`, is read as the profile.
 
     Raises:
-        PqlErrors: One error with a JSON pointer.
+        PqlErrors: What cannot be read, each with a JSON pointer, in the order of the document.
     """
     node: Any = document
     if isinstance(document, str):
         try:
-            node = json.loads(document)
-        except ValueError as error:
-            raise _refusal("", "SYNTAX", f"this is no JSON: {error}") from error
-        except RecursionError as error:
-            raise _refusal("", "SYNTAX", f"the query is nested deeper than {DEPTH_MAX} levels") from error
-    reader = _Reader("", frozenset(), 0, 0)
-    if isinstance(node, Mapping) and node.get("nodeType") == "fnCreate":
-        return reader.function(node)
-    return reader.expr(node)
+            node = _load(document)
+        except Unreadable as failure:
+            raise PqlErrors([failure.error]) from failure
+    query, errors = read(node)
+    if errors:
+        raise PqlErrors(document_order(node)(errors))
+    return query
 
 
-def _refusal(pointer: str, code: Code, message: str, **details: Any) -> PqlErrors:
-    return PqlErrors([PqlError.at(Place(pointer=pointer), code, message, **details)])
+def read(node: Any) -> tuple[syntax.Query, tuple[PqlError, ...]]:
+    """Read as much of a node as can be read; gives the tree, and what is wrong, in no particular order.
+
+    With errors the tree is only good for finding more of them.
+    """
+    notes = _Notes()
+    try:
+        query = _Reader(notes, "", frozenset(), 0, 0).query(node)
+        excess = syntax.oversize(query) if not notes.errors else None
+        if excess is not None:
+            notes.refuse(excess[0].place.pointer or "", excess[1])
+    except _Enough:
+        query = syntax.Broken()
+    return query, tuple(notes.errors)
+
+
+def document_order(document: Any) -> Callable[[Iterable[PqlError]], list[PqlError]]:
+    """Sorts errors by where their pointers lead in a document; what is missing comes after all that is there."""
+
+    def position(error: PqlError) -> list[int]:
+        node, steps = document, list[int]()
+        for step in (error.pointer or "").split("/")[1:]:
+            if isinstance(node, Mapping):
+                steps.append(list(node).index(step) if step in node else len(node))
+                node = node.get(step)
+            elif isinstance(node, list):
+                steps.append(int(step))
+                node = node[int(step)]
+        return steps
+
+    return lambda errors: sorted(errors, key=position)
+
+
+def _load(text: str) -> Any:
+    if len(text) > _JSON_TEXT_MAX:
+        raise _failure("", "SYNTAX", f"the document is longer than {_JSON_TEXT_MAX} characters")
+    try:
+        return json.loads(text, parse_int=_whole_number)
+    except ValueError as error:
+        raise _failure("", "SYNTAX", f"this is no JSON: {error}") from error
+    except RecursionError as error:
+        raise _failure("", "SYNTAX", f"the query is nested deeper than {DEPTH_MAX} levels") from error
+
+
+def _whole_number(digits: str) -> int | float:
+    # The interpreter refuses to convert very long texts; no number of so many digits is valid anywhere.
+    return int(digits) if len(digits) < _DIGITS_MAX else math.inf
+
+
+def _failure(pointer: str, code: Code, message: str, **details: Any) -> Unreadable:
+    return Unreadable(PqlError.at(Place(pointer=pointer), code, message, **details))
+
+
+class _Enough(Exception):
+    """Reading ends: as much is wrong as is reported, or the document is too large to be read on."""
+
+
+class _Notes:
+    """What is known about the whole document: its errors, and what the nodes weigh that were read so far."""
+
+    def __init__(self) -> None:
+        self.errors: list[PqlError] = []
+        self._weight = 0
+
+    def add(self, failure: Unreadable) -> None:
+        self.errors.append(failure.error)
+        if len(self.errors) == ERRORS_MAX:
+            raise _Enough
+
+    def weigh(self, pointer: str, depth: int) -> None:
+        """Count a part at a depth in half levels."""
+        self._weight += depth
+        if depth > TREE_DEPTH_MAX:
+            self.refuse(pointer, f"the query is nested deeper than {DEPTH_MAX} levels")
+        if self._weight > _WEIGHT_MAX:
+            self.refuse(pointer, "the query is too large")
+
+    def refuse(self, pointer: str, message: str) -> NoReturn:
+        """Read no further."""
+        self.errors.append(_failure(pointer, "SYNTAX", message).error)
+        raise _Enough
 
 
 class _Reader:
     """Reads the node at `_pointer`, inside `_scopes` element scopes, with `_variables` in sight."""
 
-    def __init__(self, pointer: str, variables: frozenset[str], scopes: int, depth: int) -> None:
+    def __init__(
+        self, notes: _Notes, pointer: str, variables: frozenset[str], scopes: int, depth: int
+    ) -> None:
+        self._notes = notes
         self._pointer = pointer
         self._variables = variables
         self._scopes = scopes
@@ -68,26 +159,27 @@ class _Reader:
 
     # --- moving about
 
-    def _down(self, *steps: str | int, levels: int = 1) -> _Reader:
+    def _down(self, *steps: str | int, levels: int = 2) -> _Reader:
+        """At a part of the node, that many half levels deeper."""
         pointer = self._pointer + "".join(f"/{step}" for step in steps)
-        return _Reader(pointer, self._variables, self._scopes, self._depth + levels)
+        return _Reader(self._notes, pointer, self._variables, self._scopes, self._depth + levels)
 
     def _with(self, *names: str, scopes: int = 0) -> _Reader:
-        return _Reader(self._pointer, self._variables | frozenset(names), self._scopes + scopes, self._depth)
+        variables = self._variables | frozenset(names)
+        return _Reader(self._notes, self._pointer, variables, self._scopes + scopes, self._depth)
 
     def _place(self, field: str = "") -> Place:
         return Place(pointer=f"{self._pointer}/{field}" if field else self._pointer)
 
-    def _error(self, field: str, message: str, code: Code = "SYNTAX", **details: Any) -> PqlErrors:
-        return _refusal(self._place(field).pointer or "", code, message, **details)
+    def _error(self, field: str, message: str, code: Code = "SYNTAX", **details: Any) -> Unreadable:
+        return _failure(self._place(field).pointer or "", code, message, **details)
 
     # --- reading fields
 
     def _mapping(self, node: Any) -> Mapping[str, Any]:
         if not isinstance(node, Mapping):
             raise self._error("", "object expected")
-        if self._depth > DEPTH_MAX:
-            raise self._error("", f"the query is nested deeper than {DEPTH_MAX} levels")
+        self._notes.weigh(self._pointer, self._depth)
         return node
 
     def _get(self, node: Mapping[str, Any], field: str) -> Any:
@@ -99,6 +191,8 @@ class _Reader:
         value = self._get(node, field)
         if not isinstance(value, str) or not value:
             raise self._error(field, f"{field} is text")
+        if _LINE_END.search(value):
+            raise self._error(field, f"{field} has a line end")
         return value
 
     def _choice(self, node: Mapping[str, Any], field: str, choices: tuple[str, ...]) -> str:
@@ -109,9 +203,9 @@ class _Reader:
             )
         return value
 
-    def _whole(self, node: Mapping[str, Any], field: str) -> int:
+    def _whole(self, node: Mapping[str, Any], field: str, most: int = INTEGER_MAX) -> int:
         value = self._get(node, field)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= INTEGER_MAX:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
             raise self._error(field, f"{field} is a whole number", "BAD_VALUE")
         return value
 
@@ -123,16 +217,35 @@ class _Reader:
 
     # --- nodes
 
+    def query(self, node: Any) -> syntax.Query:
+        """The whole document."""
+        if isinstance(node, Mapping) and node.get("nodeType") == "fnCreate":
+            try:
+                return self.function(node)
+            except Unreadable as failure:
+                self._notes.add(failure)
+        else:
+            return self.expr(node)
+        return syntax.Broken()
+
+    def expr(self, node: Any) -> Expr:
+        """The expression that a node is; where it cannot be read, the error is noted."""
+        try:
+            return self._read(node)
+        except Unreadable as failure:
+            self._notes.add(failure)
+        return syntax.Broken(place=self._place(), start=self._place())
+
     def function(self, node: Any, scopes: int = 0) -> syntax.Lambda:
         mapping = self._mapping(node)
         names: list[str] = []
         for index, parameter in enumerate(self._list(mapping, "params")):
             reader = self._down("params", index)
             names.append(reader._text(reader._mapping(parameter), "varName"))
-        body = self._down("body")._with(*names, scopes=scopes).expr(self._get(mapping, "body"))
+        body = self._down("body", levels=0)._with(*names, scopes=scopes).expr(self._get(mapping, "body"))
         return syntax.Lambda(tuple(names), body, place=self._place(), start=self._place())
 
-    def expr(self, node: Any) -> Expr:
+    def _read(self, node: Any) -> Expr:
         mapping = self._mapping(node)
         kind = self._text(mapping, "nodeType")
         place = self._place()
@@ -140,7 +253,9 @@ class _Reader:
             case "literal":
                 return self._literal(mapping)
             case "parameterReference":
-                return syntax.Parameter(self._whole(mapping, "position"), place=place, start=place)
+                return syntax.Parameter(
+                    self._whole(mapping, "position", _POSITION_MAX), place=place, start=place
+                )
             case "fieldLookup":
                 return self._field(mapping)
             case "fnApply":
@@ -169,7 +284,7 @@ class _Reader:
                 return self._aggregate(mapping)
             case "occurs":
                 value = self._down("value").expr(self._get(mapping, "value"))
-                when = self._down("when")._when(self._get(mapping, "when"))
+                when = self._down("when", levels=0)._when(self._get(mapping, "when"))
                 return syntax.Occurs(value, when, place=place, start=place)
             case "chain":
                 return self._chain(mapping)
@@ -193,10 +308,10 @@ class _Reader:
                 return syntax.Name(name, place=place, start=place)
             scope = syntax.ScopeReference(0, place=place, start=place)
             return syntax.Field(scope, name, place=place, start=place)
-        reader = self._down("object")
+        reader = self._down("object", levels=1)
         mapping = reader._mapping(target)
         if mapping.get("nodeType") == "scopeReference":
-            up = reader._whole(mapping, "up")
+            up = reader._whole(mapping, "up", TREE_DEPTH_MAX)
             return syntax.Field(syntax.ScopeReference(up, place=reader._place()), name, place=place)
         base = reader.expr(mapping)
         if base == syntax.Parameter(1) and not self._scopes and name not in self._variables:
@@ -206,10 +321,10 @@ class _Reader:
     def _object(self, node: Mapping[str, Any]) -> Expr:
         entries: list[tuple[str, Expr]] = []
         for index, item in enumerate(self._list(node, "entries")):
-            reader = self._down("entries", index)
+            reader = self._down("entries", index, levels=0)
             entry = reader._mapping(item)
             key = reader._get(entry, "key")
-            if not isinstance(key, str):
+            if not isinstance(key, str) or _HALF_PAIR.search(key):
                 raise reader._error("key", "key is text")
             entries.append((key, reader._down("value").expr(reader._get(entry, "value"))))
         return syntax.ObjectLiteral(tuple(entries), place=self._place(), start=self._place())
@@ -217,7 +332,7 @@ class _Reader:
     def _let(self, node: Mapping[str, Any]) -> Expr:
         name = self._text(node, "varName")
         value = self._down("value").expr(self._get(node, "value"))
-        body = self._down("body")._with(name).expr(self._get(node, "body"))
+        body = self._down("body", levels=0)._with(name).expr(self._get(node, "body"))
         return syntax.Let(name, value, body, place=self._place(), start=self._place())
 
     def _clauses(self, node: Mapping[str, Any]) -> tuple[tuple[syntax.Clause, ...], _Reader]:
@@ -226,7 +341,7 @@ class _Reader:
             raise self._error("variables", "at least one variable is needed")
         outer, clauses = self, list[syntax.Clause]()
         for index, item in enumerate(items):
-            reader = outer._down("variables", index)
+            reader = outer._down("variables", index, levels=2 * index)
             declaration = reader._mapping(item)
             name = reader._text(declaration, "varName")
             source = reader._down("from").expr(reader._get(declaration, "from"))
@@ -257,7 +372,7 @@ class _Reader:
         place = self._place("fnName")
         if name in ("and", "or"):
             self._arity(name, parameters, 2, None)
-            operands = [self._down("params", i, levels=0).expr(item) for i, item in enumerate(parameters)]
+            operands = [self._logic_operand(name, i, item) for i, item in enumerate(parameters)]
             return flat_logic(cast(Literal["and", "or"], name), operands, place, place)
         if name in _INFIX:
             self._arity(name, parameters, 2, 2)
@@ -274,12 +389,18 @@ class _Reader:
             return syntax.If(test, then, otherwise, place=place, start=place)
         if name == "[]":
             self._arity(name, parameters, 2, 2)
-            array = self._down("params", 0).expr(parameters[0])
+            array = self._down("params", 0, levels=1).expr(parameters[0])
             condition = self._down("params", 1)._argument(parameters[1], element=True)
             if isinstance(condition, syntax.Lambda):
                 raise self._error("params/1/params", "a filter in brackets has no variable", "BAD_ARGUMENTS")
             return syntax.Filter(array, condition, place=array.place, start=array.start)
         return self._call(name, parameters)
+
+    def _logic_operand(self, operator: str, index: int, node: Any) -> Expr:
+        """An operand of `and` or `or`. One of the same operator is flattened: hundreds may stand inside each other."""
+        name = node.get("fnName") if isinstance(node, Mapping) else None
+        same = isinstance(name, str) and _WORDS.get(name.lower()) == operator
+        return self._down("params", index, levels=1 if same else 2).expr(node)
 
     def _arity(self, name: str, parameters: list[Any], least: int, most: int | None) -> None:
         if len(parameters) < least or (most is not None and len(parameters) > most):
@@ -289,7 +410,7 @@ class _Reader:
         place = self._place("fnName")
         first = 0 if name in FREE_FUNCTIONS else 1
         self._arity(name, parameters, first, None)
-        receiver = self._down("params", 0).expr(parameters[0]) if first else None
+        receiver = self._down("params", 0, levels=1).expr(parameters[0]) if first else None
         arguments: list[Expr | syntax.Lambda] = []
         for index, item in enumerate(parameters[first:], first):
             element = index == 1 and first == 1 and name in ELEMENT_METHODS
@@ -343,22 +464,29 @@ class _Reader:
     def _item(self, item: Any) -> Expr:
         if isinstance(item, Mapping):
             return self.expr(item)
-        if item is None:
-            raise self._error("", "a list holds no null", "BAD_VALUE")
-        return self._plain(item, field="")
+        self._notes.weigh(self._pointer, self._depth)
+        try:
+            if item is None:
+                raise self._error("", "a list holds no null", "BAD_VALUE")
+            return self._plain(item, field="")
+        except Unreadable as failure:
+            self._notes.add(failure)
+        return syntax.Broken(place=self._place(), start=self._place())
 
     def _plain(self, value: Any, field: str = "value") -> Expr:
         place = self._place(field)
         if isinstance(value, bool):
             return syntax.Literal("boolean", value, place=place, start=place)
         if isinstance(value, str):
-            if any("\ud800" <= character <= "\udfff" for character in value):
+            if _HALF_PAIR.search(value):
                 raise self._error(field, "half a character pair", "BAD_VALUE")
             return syntax.Literal("string", value, place=place, start=place)
         if isinstance(value, int | float):
             return self._number(value, whole=False, field=field)
         if isinstance(value, list):
-            items = tuple(self._down(field or "value", i)._item(item) for i, item in enumerate(value))
+            self._notes.weigh(self._pointer, self._depth)
+            steps = (field,) if field else ()
+            items = tuple(self._down(*steps, i)._item(item) for i, item in enumerate(value))
             return syntax.ArrayLiteral(items, place=place, start=place)
         raise self._error(field, "this value is no literal", "BAD_VALUE")
 
@@ -424,16 +552,18 @@ class _Reader:
         return syntax.During(self._read_anchor(mapping, "anchor"), place=place)
 
     def _chain(self, node: Mapping[str, Any]) -> Expr:
-        array = self._down("array").expr(self._get(node, "array"))
+        array = self._down("array", levels=1).expr(self._get(node, "array"))
         time = self._list(node, "time")
-        if not time or not all(isinstance(name, str) and name for name in time):
+        if not time or not all(
+            isinstance(name, str) and name and not _LINE_END.search(name) for name in time
+        ):
             raise self._error("time", "time is a list of names")
         items = self._list(node, "steps")
         if not items:
             raise self._error("steps", "a sequence needs at least one step")
         inner, steps = self._with(scopes=1), list[syntax.Step]()
         for index, item in enumerate(items):
-            step, inner = inner._down("steps", index)._step(item, inner)
+            step, inner = inner._down("steps", index, levels=2 * index)._step(item, inner)
             steps.append(step)
         places = tuple(self._down("time", index)._place() for index in range(len(time)))
         place = self._place()
@@ -447,7 +577,7 @@ class _Reader:
         where = self._list(node, "where") if node.get("where") is not None else []
         when = self._list(node, "when") if node.get("when") is not None else []
         conditions = tuple(reader._down("where", index).expr(each) for index, each in enumerate(where))
-        times = tuple(reader._down("when", index)._when(each) for index, each in enumerate(when))
+        times = tuple(reader._down("when", index, levels=0)._when(each) for index, each in enumerate(when))
         count = self._whole(node, "count") if node.get("count") is not None else None
         if count == 0:
             raise self._error("count", "COUNT is at least 1", "BAD_VALUE")

@@ -1,34 +1,45 @@
 """Text of a query → tokens.
 
-The lexer never raises: what is no token becomes one of kind `bad` that carries its error. The parser reports it when
-it gets there, so an earlier mistake is reported first.
+The lexer never raises. What is wrong with a token is noted at it, and where the intention is plain the token is what was
+meant: `==` becomes `=`, text in single quotes becomes text. Else it is of kind `bad`. What has no end ends the reading.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from muster.pql.errors import Code, Place, PqlError
 from muster.pql.syntax import RESERVED
 
 INTEGER_MAX = 2**63 - 1
 
-_OPERATORS = ("=>", "!=", ">=", "<=", "=", ">", "<", "+", "-", "*", "/", "%", "!")
-_PUNCTUATION = ("(", ")", "[", "]", "{", "}", ",", ":", ".", "^")
 _FOREIGN = {"==": "=", "<>": "!=", "&&": "and", "||": "or"}
-_QUOTES = frozenset("'‘’‚‛“”„«»")
+_QUOTES = "'‘’‚‛“”„«»"
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?")
+_TOKEN = re.compile(
+    r"""
+      (?P<space>\s+)
+    | (?P<name>[^\W\d]\w*)
+    | (?P<foreign>==+|<>|&&|\|\|)
+    | (?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)
+    | (?P<fraction>\.[0-9]+(?:[eE][+-]?[0-9]+)?)
+    | (?P<operator>=>|!=|>=|<=|[=><+\-*/%!()\[\]{},:.^])
+    | "(?P<string>[^"\\\r\n\ud800-\udfff]*)"
+    | `(?P<quoted>(?:[^`\r\n]|``)+)`(?!`)
+    | \$(?P<parameter>[0-9]{1,9})(?![0-9])
+    """,
+    re.VERBOSE,
+)
+_LINE_END = re.compile(r"\r\n?|\n")
+_STRING_PART = re.compile(r'[^"\\\r\n\ud800-\udfff]+')
+_FOREIGN_STRING = re.compile(rf"[{_QUOTES}]([^{_QUOTES}\r\n]*)[{_QUOTES}]")
 _HEX = re.compile(r"[0-9a-fA-F]{4}")
 
 Kind = Literal["name", "quoted", "word", "string", "integer", "double", "parameter", "operator", "end", "bad"]
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One token. `text` is the spelling (lower-cased for words), `value` what a literal or a name means."""
 
     kind: Kind
@@ -39,8 +50,8 @@ class Token:
 
 
 def tokenize(text: str) -> list[Token]:
-    """Split a query into tokens; the last one is of kind `end` or `bad`."""
-    return list(_Lexer(text).tokens())
+    """Split a query into tokens; the last one is of kind `end`."""
+    return _Lexer(text).tokens()
 
 
 class _Lexer:
@@ -49,141 +60,166 @@ class _Lexer:
         self._at = 0
         self._line = 1
         self._line_start = 0
+        self._found: list[Token] = []
 
-    def tokens(self) -> Iterator[Token]:
-        previous: Token | None = None
-        while True:
-            self._skip_space()
-            previous = self._token(previous)
-            yield previous
-            if previous.kind in ("end", "bad"):
-                return
+    def tokens(self) -> list[Token]:
+        text, found, length = self._text, self._found, len(self._text)
+        while self._at < length:
+            at = self._at
+            match = _TOKEN.match(text, at)
+            if match is None:
+                self._odd()
+                continue
+            self._at = match.end()
+            if match.lastgroup == "space":
+                self._count_lines(match.group(), at)
+                continue
+            place = Place(self._line, at - self._line_start + 1, self._at - at)
+            found.append(self._token(match, str(match.lastgroup), place))
+        found.append(Token("end", "", self._place(self._at, 0)))
+        return found
 
-    def _skip_space(self) -> None:
-        text = self._text
-        while self._at < len(text) and text[self._at].isspace():
-            character = text[self._at]
-            self._at += 1
-            if character == "\n" or (character == "\r" and text[self._at : self._at + 1] != "\n"):
-                self._line += 1
-                self._line_start = self._at
+    def _count_lines(self, space: str, at: int) -> None:
+        for end in _LINE_END.finditer(space):
+            self._line += 1
+            self._line_start = at + end.end()
 
-    def _place(self, start: int, length: int) -> Place:
-        return Place(self._line, start - self._line_start + 1, length)
+    def _place(self, at: int, length: int) -> Place:
+        return Place(self._line, at - self._line_start + 1, length)
 
-    def _make(self, kind: Kind, end: int, value: str | int | float = "", *, fold: bool = False) -> Token:
-        start = self._at
-        self._at = end
-        spelling = self._text[start:end]
-        return Token(kind, spelling.lower() if fold else spelling, self._place(start, end - start), value)
+    def _error(self, at: int, message: str, *, hint: str | None = None, code: Code = "SYNTAX") -> PqlError:
+        return PqlError.at(self._place(at, 1), code, message, found=self._text[at : at + 1], suggestion=hint)
 
-    def _bad(self, at: int, message: str, *, suggestion: str | None = None, code: Code = "SYNTAX") -> Token:
-        place = self._place(at, 1)
-        error = PqlError.at(place, code, message, found=self._text[at : at + 1], suggestion=suggestion)
-        return Token("bad", self._text[at : at + 1], place, error=error)
+    def _token(self, match: re.Match[str], kind: str, place: Place) -> Token:
+        """The token that a match of the table is."""
+        text = match.group()
+        match kind:
+            case "name":
+                return self._word(text, place)
+            case "operator":
+                return Token("operator", text, place)
+            case "string":
+                return Token("string", text, place, match.group("string"))
+            case "number":
+                return self._number(text, place)
+            case "fraction":
+                if self._found and _ends_operand(self._found[-1]):
+                    # After an operand the dot continues a path: `a.5` is not `a` and a number.
+                    self._at = match.start() + 1
+                    return Token("operator", ".", self._place(match.start(), 1))
+                return self._number(text, place)
+            case "quoted":
+                return Token("quoted", text, place, match.group("quoted").replace("``", "`"))
+            case "parameter":
+                return Token("parameter", text, place, int(match.group("parameter")))
+        meant = _FOREIGN[text[:2]]
+        error = self._error(match.start(), f"{text[:2]} is no operator", hint=meant)
+        return Token("word" if meant.isalpha() else "operator", meant, place, meant, error)
 
-    def _token(self, previous: Token | None) -> Token:
-        text, at = self._text, self._at
-        if at >= len(text):
-            return Token("end", "", self._place(at, 0))
-        character = text[at]
-        if character.isalpha() or character == "_":
-            return self._word()
-        if "0" <= character <= "9" or (character == "." and not _ends_operand(previous)):
-            number = self._number()
-            if number is not None:
-                return number
-        if character == '"':
-            return self._string()
-        if character == "`":
-            return self._quoted()
-        if character == "$":
-            return self._parameter()
-        if character in _QUOTES:
-            return self._bad(at, "text stands between straight double quotes", suggestion='"')
-        pair = text[at : at + 2]
-        if pair in _FOREIGN:
-            return self._bad(at, f"{pair} is no operator", suggestion=_FOREIGN[pair])
-        for operator in (*_OPERATORS, *_PUNCTUATION):
-            if text.startswith(operator, at):
-                return self._make("operator", at + len(operator))
-        return self._bad(at, f"the character {character!r} has no meaning here")
+    def _word(self, text: str, place: Place) -> Token:
+        if not (text.isascii() or text[0].isalpha() or text[0] == "_"):
+            # The table also lets numerals such as ² begin a name.
+            self._at = self._at - len(text) + 1
+            return self._bad(self._at - 1)
+        folded = text.lower()
+        if folded in RESERVED:
+            return Token("word", folded, place, text)
+        return Token("name", text, place, text)
 
-    def _word(self) -> Token:
-        text, end = self._text, self._at
-        while end < len(text) and (text[end].isalnum() or text[end] == "_"):
-            end += 1
-        name = text[self._at : end]
-        if name.lower() in RESERVED:
-            return self._make("word", end, name, fold=True)
-        return self._make("name", end, name)
-
-    def _number(self) -> Token | None:
-        match = _NUMBER.match(self._text, self._at)
-        if match is None:
-            return None
-        digits = match.group()
+    def _number(self, digits: str, place: Place) -> Token:
+        at = self._at - len(digits)
         if digits.isdigit():
             # Comparing lengths first: int() of a very long text is slow, and limited by the interpreter.
-            if len(digits.lstrip("0")) > 19 or int(digits) > INTEGER_MAX:
-                return self._bad(self._at, "the number is larger than 64 bits hold", code="BAD_VALUE")
-            return self._make("integer", match.end(), int(digits))
+            if len(digits.lstrip("0")) > 19 or int(digits.lstrip("0") or "0") > INTEGER_MAX:
+                error = self._error(at, "the number is larger than 64 bits hold", code="BAD_VALUE")
+                return Token("integer", digits, place, INTEGER_MAX, error)
+            return Token("integer", digits, place, int(digits.lstrip("0") or "0"))
         value = float(digits)
         if value == float("inf"):
-            return self._bad(self._at, "the number is larger than a double holds", code="BAD_VALUE")
-        return self._make("double", match.end(), value)
+            error = self._error(at, "the number is larger than a double holds", code="BAD_VALUE")
+            return Token("double", digits, place, 1.0, error)
+        return Token("double", digits, place, value)
 
-    def _parameter(self) -> Token:
-        end = self._at + 1
-        while end < len(self._text) and "0" <= self._text[end] <= "9":
-            end += 1
-        digits = self._text[self._at + 1 : end]
-        if not digits or len(digits) > 9:
-            return self._bad(self._at, "a parameter is $ and a number", suggestion="$1")
-        return self._make("parameter", end, int(digits))
+    # --- what is in no table
 
-    def _quoted(self) -> Token:
-        text, at = self._text, self._at + 1
-        parts: list[str] = []
-        while at < len(text) and text[at] not in "\r\n":
-            if text[at] != "`":
-                parts.append(text[at])
-                at += 1
-            elif text[at + 1 : at + 2] == "`":
-                parts.append("`")
-                at += 2
-            elif not parts:
-                return self._bad(self._at, "a quoted name needs at least one character")
-            else:
-                return self._make("quoted", at + 1, "".join(parts))
-        return self._bad(self._at, "the quoted name is not closed")
+    def _odd(self) -> None:
+        text, at = self._text, self._at
+        character = text[at]
+        if character == '"':
+            self._found.append(self._string())
+        elif character in _QUOTES:
+            self._found.append(self._foreign_string())
+        elif character == "`":
+            self._found.append(self._unclosed_name())
+        elif character == "$":
+            self._at += 1
+            while self._at < len(text) and "0" <= text[self._at] <= "9":
+                self._at += 1
+            error = self._error(at, "a parameter is $ and a number", hint="$1")
+            self._found.append(Token("parameter", "$", self._place(at, 1), 1, error))
+        else:
+            self._at += 1
+            self._found.append(self._bad(at))
+
+    def _bad(self, at: int) -> Token:
+        character = self._text[at]
+        error = self._error(at, f"the character {character!r} has no meaning here")
+        return Token("bad", character, self._place(at, 1), error=error)
+
+    def _endless(self, at: int, message: str) -> Token:
+        """Something without an end: nobody knows what the text behind it is, so that is not read."""
+        self._at = len(self._text)
+        return Token("bad", self._text[at], self._place(at, 1), error=self._error(at, message))
+
+    def _foreign_string(self) -> Token:
+        at = self._at
+        message = "text stands between straight double quotes"
+        match = _FOREIGN_STRING.match(self._text, at)
+        if match is None:
+            return self._endless(at, message)._replace(error=self._error(at, message, hint='"'))
+        self._at = match.end()
+        place = self._place(at, match.end() - at)
+        return Token("string", match.group(), place, match.group(1), self._error(at, message, hint='"'))
+
+    def _unclosed_name(self) -> Token:
+        at = self._at
+        if self._text.startswith("``", at) and not self._text.startswith("```", at):
+            self._at += 2
+            return self._bad(at)._replace(error=self._error(at, "a quoted name needs at least one character"))
+        return self._endless(at, "the quoted name is not closed")
 
     def _string(self) -> Token:
-        text, at = self._text, self._at + 1
+        """A string with escapes. One that does not exist stays as it is written; only the first is an error."""
+        text, start, at = self._text, self._at, self._at + 1
         parts: list[str] = []
+        error: PqlError | None = None
         while at < len(text) and text[at] not in "\r\n":
             character = text[at]
-            if character == '"':
-                return self._make("string", at + 1, "".join(parts))
-            if character == "\\":
+            part = _STRING_PART.match(text, at)
+            if part is not None:
+                parts.append(part.group())
+                at = part.end()
+            elif character == '"':
+                self._at = at + 1
+                place = self._place(start, self._at - start)
+                return Token("string", text[start : self._at], place, "".join(parts), error)
+            elif character == "\\":
                 escaped = _read_escape(text, at)
                 if escaped is None:
-                    return self._bad(at, "this escape does not exist", suggestion="\\\\")
-                parts.append(escaped[0])
-                at = escaped[1]
-            elif "\ud800" <= character <= "\udfff":
-                return self._bad(at, "half a character pair")
+                    error = error or self._error(at, "this escape does not exist", hint="\\\\")
+                parts.append("\\" if escaped is None else escaped[0])
+                at = at + 1 if escaped is None else escaped[1]
             else:
-                parts.append(character)
+                error = error or self._error(at, "half a character pair")
                 at += 1
-        return self._bad(self._at, "the text is not closed")
+        bad = self._endless(start, "the text is not closed")
+        return bad if error is None else bad._replace(error=error)
 
 
-def _ends_operand(token: Token | None) -> bool:
-    """Whether a dot after this token continues a path, so that `a.5` is not `a` and a number."""
-    if token is None:
-        return False
-    return token.kind in ("name", "quoted", "parameter", "string") or token.text in (")", "]", "}", "this")
+def _ends_operand(token: Token) -> bool:
+    if token.kind in ("name", "quoted", "parameter", "string"):
+        return True
+    return token.kind in ("operator", "word") and token.text in (")", "]", "}", "this")
 
 
 def _read_escape(text: str, at: int) -> tuple[str, int] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from itertools import count, islice
+from typing import Any
 
 from muster.pql import bound
 from muster.pql.bound import (
@@ -30,10 +31,10 @@ from muster.pql.bound import (
     substitute,
     walk,
 )
-from muster.pql.types import ArrayType, TuplesType
+from muster.pql.types import STRING, ArrayType, TuplesType, is_text
 
-_COPIED_NODES_MAX = 2_000
-"""A let whose copies would be larger than this stays a let; such a condition is evaluated row by row."""
+_COPIED_NODES_MAX = 500
+"""A let whose copies would be larger than this stays a let, and what it holds is not taken apart."""
 
 _TWICE_NODES_MAX = 60
 
@@ -74,6 +75,11 @@ def is_events(node: Bound) -> bool:
         and isinstance(node.object, Variable)
         and node.object.id == PROFILE_ID
     )
+
+
+def is_always_present(node: Bound) -> bool:
+    """Whether an expression has a value for any data."""
+    return isinstance(node, _ALWAYS_PRESENT) or is_events(node)
 
 
 def rejects_missing(test: Bound, variable: Variable) -> bool:
@@ -139,9 +145,24 @@ class _Normalizer:
     def normal(self, node: Bound) -> Bound:
         if isinstance(node, bound.Let):
             return self._let(node)
-        node = rebuild(node, self.normal)
+        node = self._ungrouped(rebuild(node, self.normal))
         changed = self._rule(node)
         return node if changed is None else self.normal(changed)
+
+    def _ungrouped(self, node: Bound) -> Bound:
+        """One group of many is a filter: nobody needs the others."""
+        if not isinstance(node, _OF_LISTS):
+            return node
+        name = next(name for name in _LISTS if hasattr(node, name))
+        match getattr(node, name):
+            case bound.Entry(_, bound.GroupBy(_, array, variable, group), key):
+                same: Bound = bound.Compare("=", _text(group), key, "text")
+                if isinstance(group.type, ArrayType):
+                    item = Variable(group.type.element, self._fresh())
+                    same = bound.AnyOf(group, item, bound.Compare("=", _text(item), key, "text"))
+                changes: dict[str, Any] = {name: bound.Where(array, variable, same)}
+                return dataclasses.replace(node, **changes)
+        return node
 
     def _let(self, node: bound.Let) -> Bound:
         # The body is put into normal form once, after the copies are in place: twice would double with each let.
@@ -203,7 +224,7 @@ class _Normalizer:
     def _present(self, value: Bound) -> Bound | None:
         if isinstance(value, bound.Missing):
             return FALSE
-        if isinstance(value, _ALWAYS_PRESENT) or is_events(value):
+        if is_always_present(value):
             return TRUE
         if isinstance(value, bound.Lift):
             return bound.NonEmpty(value)
@@ -257,6 +278,18 @@ class _Normalizer:
         else:
             return None
         return bound.Lift(node.of, source.source, source.variable, body)
+
+
+_LISTS = ("source", "array", "value")
+_OF_LISTS = (
+    *(bound.Count, bound.NonEmpty, bound.AnyOf, bound.Where, bound.Lift, bound.MapOver),
+    *(bound.Aggregate, bound.Distinct, bound.Head, bound.Top, bound.GroupBy),
+)
+"""Nodes to which a missing array is an empty one."""
+
+
+def _text(value: Bound) -> Bound:
+    return value if is_text(value.type) else bound.Convert(STRING, value)
 
 
 def _changed(old: Bound, new: Bound) -> Bound | None:

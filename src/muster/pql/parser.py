@@ -1,23 +1,28 @@
 """Tokens → syntax tree: recursive descent with one precedence climber for the binary operators.
 
-Syntax errors end the reading, so there is one at a time; everything else is found by `bind`, all together.
+An error does not end the reading. It is noted, the operand of `and` or `or` around it becomes `syntax.Broken`, and reading
+goes on where that operand surely ends. Where that is not plain, the rest is left out: an error that only follows from
+another one helps nobody.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Literal, TypeVar, cast
 
 from muster.pql import syntax
-from muster.pql.errors import Place, PqlError, PqlErrors
+from muster.pql.brackets import Brackets
+from muster.pql.errors import ERRORS_MAX, Place, PqlError, PqlErrors, Unreadable
 from muster.pql.lexer import Token, tokenize
-from muster.pql.syntax import COMPARISONS, DEPTH_MAX, MOMENTS, QUANTIFIERS, UNIT_WORDS, Expr
+from muster.pql.syntax import COMPARISONS, DEPTH_MAX, MOMENTS, QUANTIFIERS, TEXT_MAX, UNIT_WORDS, Expr
 
 # Two hundred levels of a query are about two thousand frames in the deepest stage. Frames of Python functions live on
 # the heap, so a higher bound costs nothing until it is used.
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 12_000))
 
+_SMALL = 100
 _OR, _AND, _NOT, _RELATION, _SUM, _PRODUCT = range(1, 7)
 _BINARY = {
     **dict.fromkeys(COMPARISONS, _RELATION),
@@ -28,7 +33,6 @@ _BINARY = {
     "and": _AND,
 }
 _OPERAND_KINDS = ("name", "quoted", "string", "integer", "double", "parameter")
-_OVER_STOPS = frozenset((",", ")", "]", "}", ":", "and", "or", "not", "where", "in", *COMPARISONS))
 
 T = TypeVar("T")
 
@@ -37,9 +41,31 @@ def parse(text: str) -> syntax.Query:
     """Read a query in text form.
 
     Raises:
-        PqlErrors: One error, `SYNTAX` or `BAD_VALUE`, with line and column.
+        PqlErrors: What is not in the grammar (`SYNTAX`) and literals that cannot exist (`BAD_VALUE`).
     """
-    return _Parser(tokenize(text)).query()
+    query, errors = read(text)
+    if errors:
+        raise PqlErrors(errors)
+    return query
+
+
+def read(text: str) -> tuple[syntax.Query, tuple[PqlError, ...]]:
+    """Read as much of a query as can be read; gives the tree, and what is wrong, in no particular order.
+
+    With errors the tree is only good for finding more of them.
+    """
+    if len(text) > TEXT_MAX:
+        error = PqlError.at(Place(1, 1), "SYNTAX", f"the query is longer than {TEXT_MAX} characters")
+        return syntax.Broken(), (error,)
+    tokens = tokenize(text)
+    parser = _Parser(tokens)
+    query = parser.query()
+    # Few tokens are no large tree, so most need not be measured.
+    excess = syntax.oversize(query) if len(tokens) > _SMALL else None
+    if excess is not None:
+        node, message = excess
+        return syntax.Broken(), (*parser.errors, PqlError.at(node.start, "SYNTAX", message))
+    return query, parser.errors
 
 
 def flat_logic(operator: Literal["and", "or"], operands: Iterable[Expr], place: Place, start: Place) -> Expr:
@@ -53,11 +79,47 @@ def flat_logic(operator: Literal["and", "or"], operands: Iterable[Expr], place: 
     return syntax.Logic(operator, tuple(flat), place=place, start=start)
 
 
+def _without_last(node: Expr) -> Expr:
+    """The expression without its last operand, which something follows that does not fit."""
+    parts = _parts(node)
+    if parts:
+        parts = (*parts[:-1], _without_last(parts[-1]))
+    return syntax.Broken(parts, place=node.place, start=node.start)
+
+
+def _parts(node: Expr) -> tuple[Expr, ...]:
+    match node:
+        case syntax.Logic(_, operands):
+            return operands
+        case syntax.Broken(parts):
+            return parts
+    return ()
+
+
+def _tainted(node: Expr, *parts: Expr) -> Expr:
+    """The node; `Broken` when one of these parts of it is, for then nobody knows what it would be."""
+    if any(isinstance(part, syntax.Broken) for part in parts):
+        return syntax.Broken(parts, place=node.place, start=node.start)
+    return node
+
+
 class _Parser:
     def __init__(self, tokens: list[Token]) -> None:
         self._tokens = tokens
         self._at = 0
         self._depth = 0
+        self._brackets = Brackets(tokens)
+        self._errors: list[PqlError] = []
+        self._last = 0
+        self._resumed = -1
+        self._failed = False
+        self._ended = False
+
+    @property
+    def errors(self) -> tuple[PqlError, ...]:
+        """What is wrong, the tokens included."""
+        flawed = (token.error for token in self._tokens if token.error is not None and token.kind != "bad")
+        return (*islice(flawed, ERRORS_MAX), *self._errors)
 
     # --- tokens
 
@@ -91,9 +153,11 @@ class _Parser:
             raise self._error(self._peek(), (text,))
         return self._next()
 
-    def _error(self, token: Token, expected: tuple[str, ...], message: str = "", hint: str = "") -> PqlErrors:
+    def _error(
+        self, token: Token, expected: tuple[str, ...], message: str = "", hint: str = ""
+    ) -> Unreadable:
         if token.error is not None:
-            return PqlErrors([token.error])
+            return Unreadable(token.error)
         found = "end of the query" if token.kind == "end" else token.text
         suggestion = hint or None
         if token.kind == "word" and token.text == "null" and not hint:
@@ -102,8 +166,8 @@ class _Parser:
             suggestion = f"`{token.value}`"
         wanted = " or ".join(expected)
         text = message or (f"{wanted} expected, {found} found" if wanted else f"{found} does not fit here")
-        return PqlErrors(
-            [PqlError.at(token.place, "SYNTAX", text, expected=expected, found=found, suggestion=suggestion)]
+        return Unreadable(
+            PqlError.at(token.place, "SYNTAX", text, expected=expected, found=found, suggestion=suggestion)
         )
 
     def _name(self) -> Token:
@@ -120,14 +184,71 @@ class _Parser:
 
     def _check_depth(self, depth: int) -> None:
         if depth > DEPTH_MAX:
-            raise self._error(self._peek(), (), f"the query is nested deeper than {DEPTH_MAX} levels")
+            error = self._error(self._peek(), (), f"the query is nested deeper than {DEPTH_MAX} levels")
+            # Whatever follows there is as deep: one error is enough.
+            self._note(error, len(self._errors))
+            self._end()
+            raise error
+
+    # --- errors
+
+    def _guarded(self, read: Callable[[], Expr]) -> Expr:
+        """What `read` gives; where it fails, the error is noted and the rest of the operand is left out."""
+        begin, depth = self._at, self._depth
+        self._last = len(self._errors)
+        known = self._last
+        try:
+            return read()
+        except Unreadable as failure:
+            self._note(failure, known)
+            self._recover(begin)
+            self._depth = depth
+            self._failed = True
+        finally:
+            self._last = known
+        place = self._tokens[begin].place
+        return syntax.Broken(place=place, start=place)
+
+    def _note(self, failure: Unreadable, known: int) -> None:
+        """Note an error of an operand, before which so many were known; one of each operand is enough."""
+        if self._ended:
+            return
+        if self._at == self._resumed:
+            # Nothing was read since the last error, so this one only follows from it.
+            self._end()
+        elif not (len(self._errors) > known or self._is_flawed(self._at) or self._is_flawed(self._at - 1)):
+            self._errors.append(failure.error)
+            if len(self._errors) == ERRORS_MAX:
+                self._end()
+
+    def _is_flawed(self, index: int) -> bool:
+        """Whether the token was read in spite of an error; what does not fit beside it only follows from that."""
+        token = self._tokens[index]
+        return token.error is not None and token.kind != "bad"
+
+    def _recover(self, begin: int) -> None:
+        """Go to the end of the operand that begins at a token."""
+        if not self._ended:
+            self._at = self._resumed = self._brackets.end_of_operand(begin, self._at)
+
+    def _end(self) -> None:
+        """Leave the rest out; nothing is noted any more."""
+        self._ended = True
+        self._at = len(self._tokens) - 1
 
     # --- query and lambda
 
     def query(self) -> syntax.Query:
+        """The whole text. To be called once; after it `errors` holds what is wrong."""
         result = self._lambda() if self._at_lambda() else self._expr()
-        if self._peek().kind != "end":
-            raise self._error(self._peek(), ("end of the query",))
+        while self._peek().kind != "end":
+            self._note(self._error(self._peek(), ("end of the query",)), self._last)
+            self._recover(0)
+            if isinstance(result, syntax.Lambda):
+                break
+            result = _without_last(result)
+            if self._accept("and") or self._accept("or"):
+                result = syntax.Broken((result, self._expr()), place=result.place, start=result.start)
         return result
 
     def _at_lambda(self) -> bool:
@@ -162,7 +283,7 @@ class _Parser:
         return self._nested(lambda: self._binary(_OR))
 
     def _binary(self, lowest: int) -> Expr:
-        left = self._prefix(lowest)
+        left = self._prefix(lowest) if lowest > _AND else self._operand(_NOT)
         related, length = False, 0
         while True:
             token = self._peek()
@@ -182,6 +303,10 @@ class _Parser:
             self._check_depth(self._depth + (length if strength > _RELATION else 0))
             left = self._continue(left, word, strength)
 
+    def _operand(self, lowest: int) -> Expr:
+        """An operand of `and` or `or`, or `Broken`."""
+        return self._guarded(lambda: self._binary(_NOT)) if lowest == _NOT else self._binary(lowest)
+
     def _prefix(self, lowest: int) -> Expr:
         token = self._peek()
         if token.kind in ("word", "operator") and token.text in ("not", "!") and lowest <= _NOT:
@@ -195,10 +320,10 @@ class _Parser:
         place, start = token.place, left.start
         if strength in (_OR, _AND):
             operator = cast(Literal["and", "or"], word)
-            operands = [left, self._nested(lambda: self._binary(strength + 1))]
+            operands = [left, self._nested(lambda: self._operand(strength + 1))]
             while self._accept(word):
-                operands.append(self._nested(lambda: self._binary(strength + 1)))
-            return flat_logic(operator, operands, place, start)
+                operands.append(self._nested(lambda: self._operand(strength + 1)))
+            return _tainted(flat_logic(operator, operands, place, start), *operands)
         if word == "occurs":
             return syntax.Occurs(left, self._when(), place=place, start=start)
         if word == "not":
@@ -208,7 +333,7 @@ class _Parser:
         right = self._nested(lambda: self._binary(strength + 1))
         if word == "matches":
             return syntax.Call(left, "matches", (right,), place=place, start=start)
-        return syntax.Binary(word, left, right, place=place, start=start)
+        return _tainted(syntax.Binary(word, left, right, place=place, start=start), left, right)
 
     def _unary(self) -> Expr:
         token = self._peek()
@@ -252,6 +377,9 @@ class _Parser:
                 arguments.append(self._argument())
         self._expect(")")
         start = place if receiver is None else receiver.start
+        if self._failed and not all(map(syntax.is_whole, arguments)):
+            # How many arguments there should be, and of what type, cannot be said.
+            return syntax.Broken(() if receiver is None else (receiver,), place=place, start=start)
         return syntax.Call(receiver, name, tuple(arguments), place=place, start=start)
 
     def _argument(self) -> Expr | syntax.Lambda:
@@ -402,18 +530,7 @@ class _Parser:
             return self._is(".", 2) or self._is("over", 2) or self._is("from", 2)
         if following.kind == "word":
             return following.text in ("this", "if", *MOMENTS)
-        return following.text in ("^", "(", "-", "[") and self._sees_over()
-
-    def _sees_over(self) -> bool:
-        depth = 0
-        for token in self._tokens[self._at + 1 :]:
-            text = token.text if token.kind in ("operator", "word") else ""
-            if depth == 0 and text == "over":
-                return True
-            if depth == 0 and text in _OVER_STOPS:
-                return False
-            depth += (text in ("(", "[", "{")) - (text in (")", "]", "}"))
-        return False
+        return following.text in ("^", "(", "-", "[") and self._brackets.sees_over(self._at + 1)
 
     def _aggregate(self) -> Expr:
         token = self._next()
@@ -548,7 +665,7 @@ class _Parser:
         if token.kind != "integer":
             raise self._error(token, ("whole number",))
         if int(token.value) < 1:
-            raise PqlErrors([PqlError.at(token.place, "BAD_VALUE", "COUNT is at least 1", found=token.text)])
+            raise Unreadable(PqlError.at(token.place, "BAD_VALUE", "COUNT is at least 1", found=token.text))
         self._next()
         self._expect(")")
         return int(token.value)

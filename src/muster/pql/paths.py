@@ -6,22 +6,30 @@ from collections.abc import Mapping
 
 from muster.pql import bound
 from muster.pql.bound import PROFILE_ID, Bound, Variable, binders, children, free_variables
+from muster.pql.errors import NOWHERE, Place
 
 Path = tuple[str, ...]
 
-_PASSING = (bound.Where, bound.Distinct, bound.Head, bound.Top)
+_PASSING = (bound.Where, bound.Distinct, bound.Head, bound.Top, bound.GroupBy, bound.Values)
+"""What gives elements of its source again, if only as the values of a map: their fields are read by whoever reads on."""
 
 
 def paths_read(node: Bound) -> frozenset[Path]:
     """Field paths that are read, from the profile down. A map counts as one field; a reference ends a path."""
+    return frozenset(places_read(node))
+
+
+def places_read(node: Bound) -> dict[Path, Place]:
+    """As `paths_read`, each with the place of the last name where it is first read."""
     reader = _Reader()
     reader.note(node, {PROFILE_ID: ()})
-    return frozenset(path for path in reader.found if path)
+    return {path: reader.places.get(path, NOWHERE) for path in reader.found if path}
 
 
 class _Reader:
     def __init__(self) -> None:
         self.found: set[Path] = set()
+        self.places: dict[Path, Place] = {}
 
     def note(self, node: Bound, env: Mapping[int, Path | None]) -> None:
         """Visit an expression and note the path it ends in."""
@@ -35,7 +43,11 @@ class _Reader:
             return env.get(node.id)
         if isinstance(node, bound.Member):
             path = self._path(node.object, env)
-            return None if path is None else (*path, node.name)
+            if path is None:
+                return None
+            path = (*path, node.name)
+            self.places.setdefault(path, node.place)
+            return path
         if isinstance(node, bound.Entry):
             self.note(node.key, env)
             return self._path(node.map, env)

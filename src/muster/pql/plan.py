@@ -28,6 +28,7 @@ from muster.pql.bound import (
     substitute,
     walk,
 )
+from muster.pql.hoist import hoist
 from muster.pql.normal import is_events, normalize, sort_operands
 from muster.pql.paths import Path, paths_read
 from muster.pql.types import NUMBER, ArrayType, ObjectType, TuplesType
@@ -79,15 +80,19 @@ class SegmentAtom:
 
 
 @dataclass(frozen=True, slots=True)
-class OpaqueAtom:
-    """A test that is evaluated person by person, with `interpret.holds`."""
+class PersonAtom:
+    """A test that needs a person's row, events and memberships together.
+
+    `expression` is a test of the profile, with what inner loops ask of their own elements taken out of the outer ones;
+    `uses_events` says whether it needs the events at all.
+    """
 
     expression: Bound
     uses_events: bool
     key: str
 
 
-Atom = ProfileAtom | EventAtom | SegmentAtom | OpaqueAtom
+Atom = ProfileAtom | EventAtom | SegmentAtom | PersonAtom
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +132,10 @@ class Plan:
     Attributes:
         condition: Boolean algebra over atoms.
         atoms: The atoms, each once, in order of appearance.
-        segment_ids: Definitions that must be evaluated before, opaque atoms included.
+        segment_ids: Definitions that must be evaluated before, those that atoms of a person ask about included.
         time_dependent: The answer can change with *now* alone.
         paths: Field paths that are read, as tuples of names; those of events begin with `xEvent`.
-        query: What was planned; opaque atoms are evaluated within it.
+        query: What was planned; atoms of a person are evaluated within it.
     """
 
     condition: Condition
@@ -210,7 +215,10 @@ def _leaf(node: Bound) -> Condition:
     if not uses_events and not any(isinstance(part, bound.InSegment) for part in parts):
         return Leaf(ProfileAtom(node, fingerprint(node)))
     found = _event_condition(node)
-    return Leaf(OpaqueAtom(node, uses_events, fingerprint(node))) if found is None else found
+    if found is not None:
+        return found
+    whole = Leaf(PersonAtom(hoist(node), uses_events, fingerprint(node)))
+    return _combine(And, [*_necessary(node), whole], neutral=True)
 
 
 def _reads_events(node: Bound) -> bool:
@@ -280,6 +288,32 @@ def _event_condition(node: Bound) -> Condition | None:
             if isinstance(left, Constant):
                 return _aggregate(right, FLIPPED[operator], left)
     return None
+
+
+def _necessary(node: Bound) -> Iterator[Condition]:
+    """What must hold of single events for a test of several to hold: cheap to ask, and it leaves few people in doubt."""
+    match node:
+        case bound.And(operands):
+            for operand in operands:
+                yield from _necessary(operand)
+        case bound.AnyOf(source, variable, test):
+            yield from _some_event(source, variable, test, 1)
+            yield from _necessary(test)
+        case bound.Sequence(array, steps):
+            for step in steps:
+                yield from _some_event(array, step.variable, step.test, step.count)
+
+
+def _some_event(source: Bound, variable: Variable, test: Bound, least: int) -> Iterator[Condition]:
+    """So many events pass those parts of a test that read one event alone."""
+    selection = _selection(source)
+    if selection is None or selection.value is not None:
+        return
+    whole = conjunction(selection.test, substitute(test, {variable.id: selection.variable}))
+    operands = whole.operands if isinstance(whole, bound.And) else (whole,)
+    own = conjunction(*(each for each in operands if free_variables(each) == {EVENT_ID} and _is_pure(each)))
+    if own != TRUE:
+        yield Leaf(_atom(own, "count", None, ">=", least))
 
 
 def _exists(source: Bound, test: Bound) -> Condition | None:
@@ -426,8 +460,8 @@ __all__ = [
     "EventAtom",
     "Leaf",
     "Not",
-    "OpaqueAtom",
     "Or",
+    "PersonAtom",
     "Plan",
     "ProfileAtom",
     "SegmentAtom",

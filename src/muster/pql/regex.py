@@ -1,7 +1,10 @@
-"""Regular expressions that every engine understands alike.
+"""Regular expressions that every engine understands alike, matched in linear time.
 
 Only the common part of the dialects is let through, so a pattern means the same to Python, to RE2 and to Java. The
 check is a small parser of its own; what it does not know it refuses, with a reason.
+
+Patterns come from whoever writes a query, and Python's own matcher needs exponential time for some, `(a+)+$` among them.
+So RE2 does the matching, here as in DuckDB: its time grows with the length of the text, times the size of the pattern.
 """
 
 from __future__ import annotations
@@ -9,31 +12,76 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
+
+import re2
 
 REPEAT_MAX = 1000
-"""The most repetitions linear-time engines accept."""
+"""The most repetitions linear-time engines accept, those of groups inside of groups multiplied."""
+
+PATTERN_MAX = 10_000
+"""Characters of a pattern."""
+
+SIZE_MAX = 20_000
+"""Instructions of RE2 that a pattern may become; `.{1000}` becomes 8 000. A text of a megabyte then takes seconds at worst."""
+
+NESTING_MAX = 100
+"""Groups inside of groups."""
 
 _FLAGS = re.compile(r"\(\?([ims]+)\)")
 _QUANTIFIER = re.compile(r"[*+?]|\{([0-9]+)(,([0-9]*))?\}")
 _CLASSES = "dDwWsS"
 _CONTROLS = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 _SPACE = r"\t\n\x0B\f\r "
+# A class cannot say "all but" of a part of it, and RE2 does not count the vertical tab as space.
+_NO_SPACE = r"\x00-\x08\x0E-\x1F!-\x{10FFFF}"
 
 
 class PatternError(ValueError):
     """The pattern is invalid, or outside of what all engines do alike."""
 
 
+class Match:
+    """Where a pattern was found."""
+
+    def __init__(self, match: Any) -> None:
+        self._match = match
+
+    def group(self, number: int = 0) -> str | None:
+        """The text of a group; None when it took no part."""
+        found: bytes | None = self._match.group(number)
+        return None if found is None else found.decode("utf-8", "surrogatepass")
+
+
+class Matcher:
+    """A pattern as RE2 compiled it."""
+
+    def __init__(self, pattern: str) -> None:
+        options = re2.Options()
+        options.log_errors = False
+        try:
+            self._compiled = re2.compile(pattern.encode("utf-8", "surrogatepass"), options)
+        except re2.error as error:
+            raise PatternError(_reason(error)) from error
+        if self._compiled.programsize > SIZE_MAX:
+            raise PatternError("it repeats too much")
+
+    def search(self, text: str) -> Match | None:
+        """The first place where the pattern is found."""
+        # Bytes spare the translation of offsets, and stored text may hold half of a character pair.
+        found = self._compiled.search(text.encode("utf-8", "surrogatepass"))
+        return None if found is None else Match(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """A checked pattern.
 
-    `python` and `re2` are its spellings for the two engines; `re2` is None when RE2 has none. `certain` holds the groups
-    that take part in every match.
+    `python` finds it in a text; `re2` is its spelling for SQL. `certain` holds the groups that take part in every match.
     """
 
-    python: re.Pattern[str]
-    re2: str | None
+    python: Matcher
+    re2: str
     groups: int
     certain: frozenset[int]
 
@@ -43,43 +91,42 @@ def compile_pattern(pattern: str) -> Pattern:
     """Check a pattern and translate it.
 
     Raises:
-        PatternError: It is invalid, or uses look-around, back-references, atomic groups, possessive quantifiers or
-            anything else that engines do differently.
+        PatternError: It is invalid or too large, or uses look-around, back-references, atomic groups, possessive quantifiers
+            or anything else that engines do differently.
     """
+    if len(pattern) > PATTERN_MAX:
+        raise PatternError(f"it is longer than {PATTERN_MAX} characters")
     reader = _Reader(pattern)
     reader.read()
-    try:
-        compiled = re.compile("".join(reader.python), re.ASCII)
-    except re.error as error:
-        raise PatternError(str(error)) from error
-    re2 = None if reader.only_python else "".join(reader.re2)
-    return Pattern(compiled, re2, reader.groups, frozenset(reader.certain))
+    spelling = "".join(reader.parts)
+    return Pattern(Matcher(spelling), spelling, reader.groups, frozenset(reader.certain))
+
+
+def _reason(error: re2.error) -> str:
+    reason = error.args[0] if error.args else "it is not valid"
+    return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
 
 
 class _Reader:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._at = 0
-        self._multiline = False
-        self.python: list[str] = []
-        self.re2: list[str] = []
+        self._nesting = 0
+        self.parts: list[str] = []
         self.groups = 0
         self.certain: set[int] = set()
-        self.only_python = False
 
     def read(self) -> None:
         flags = _FLAGS.match(self._pattern)
         if flags:
             self._at = flags.end()
-            self._multiline = "m" in flags.group(1)
             self._emit(flags.group())
         self.certain = self._alternatives()
         if self._at < len(self._pattern):
             raise PatternError("a closing parenthesis has no opening one")
 
-    def _emit(self, python: str, re2: str | None = None) -> None:
-        self.python.append(python)
-        self.re2.append(python if re2 is None else re2)
+    def _emit(self, part: str) -> None:
+        self.parts.append(part)
 
     def _alternatives(self) -> set[int]:
         """Read up to the end or a closing parenthesis; gives the groups that take part whatever matches."""
@@ -114,13 +161,15 @@ class _Reader:
             raise PatternError("a closing bracket has no opening one")
         else:
             self._at += 1
-            # Without the m flag Python's $ also stands before a last line end; \Z never does.
-            self._emit(r"\Z" if character == "$" and not self._multiline else character, character)
+            self._emit(character)
             return set(), character not in "^$"
         return set(), True
 
     def _group(self) -> set[int]:
         own: set[int] = set()
+        self._nesting += 1
+        if self._nesting > NESTING_MAX:
+            raise PatternError(f"groups are nested deeper than {NESTING_MAX} levels")
         if self._pattern.startswith("(?:", self._at):
             self._at += 3
             self._emit("(?:")
@@ -135,6 +184,7 @@ class _Reader:
         if not self._pattern.startswith(")", self._at):
             raise PatternError("a parenthesis is not closed")
         self._at += 1
+        self._nesting -= 1
         self._emit(")")
         return own
 
@@ -192,6 +242,7 @@ class _Reader:
         if pattern.startswith("^", self._at):
             parts.append("^")
             self._at += 1
+        begin = self._at
         if pattern.startswith("]", self._at):
             raise PatternError("a class needs at least one character")
         while not pattern.startswith("]", self._at):
@@ -199,12 +250,13 @@ class _Reader:
                 raise PatternError("a class is not closed")
             if pattern[self._at] == "[" or pattern.startswith(("&&", "--", "~~", "||"), self._at):
                 raise PatternError(f"{pattern[self._at]} in a class needs a backslash")
-            parts.append(self._class_part())
+            parts.append(self._class_part(begin))
         self._at += 1
         parts.append("]")
         self._emit("".join(parts))
 
-    def _class_part(self) -> str:
+    def _class_part(self, begin: int) -> str:
+        """A character of the class that begins at an index, or an escape that stands for several."""
         character = self._pattern[self._at]
         if character != "\\":
             self._at += 1
@@ -212,8 +264,17 @@ class _Reader:
         code = self._pattern[self._at + 1 : self._at + 2]
         if not code or code not in _CLASSES:
             return self._escaped_character()
+        if self._at - 1 > begin and self._pattern[self._at - 2 : self._at] != "\\-":
+            self._refuse_range(self._pattern[self._at - 1] == "-")
         self._at += 2
-        if code == "S":
-            # RE2 does not count the vertical tab as space, and a class cannot say "all but".
-            self.only_python = True
-        return _SPACE if code == "s" else f"\\{code}"
+        self._refuse_range(
+            self._pattern.startswith("-", self._at) and self._pattern[self._at + 1 :][:1] != "]"
+        )
+        if code in "sS":
+            return _SPACE if code == "s" else _NO_SPACE
+        return f"\\{code}"
+
+    @staticmethod
+    def _refuse_range(is_range: bool) -> None:
+        if is_range:
+            raise PatternError("a range in a class goes from one character to another")

@@ -7,13 +7,32 @@ take no part in comparison, so two trees are equal when they say the same.
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 from typing import Literal as Choice
 
 from muster.pql.errors import NOWHERE, Place
 
 DEPTH_MAX = 200
 """Levels a query may be nested; deeper ones are refused, so that no stage runs out of stack."""
+
+TREE_DEPTH_MAX = 4 * DEPTH_MAX
+"""Depth of a tree, in half levels: a link of a path or of a chain of methods is half a level, anything else a whole one.
+
+A level of brackets may hold an `or` of an `and` of a comparison of a sum, so a tree may be deeper than its brackets.
+"""
+
+TEXT_MAX = 250_000
+"""Code points of a query in text form."""
+
+WEIGHT_MAX = 1_000_000
+"""The parts of a tree, each counted as often as it is deep, in half levels, and as often as it has to be written.
+
+The stages behind take time in proportion to it, so this bounds the time of what is large and deep at once. A list of a hundred
+thousand values weighs less than half of it.
+"""
 
 UNITS: tuple[str, ...] = ("millisecond", "second", "minute", "hour", "day", "week", "month", "year")
 UNITS += ("decade", "century", "millennium")
@@ -41,6 +60,16 @@ class Node:
 @dataclass(frozen=True, slots=True)
 class Expr(Node):
     """A part that has a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken(Expr):
+    """A part that could not be read, or not wholly; its error is noted. It stands only in trees that come with errors.
+
+    `parts` are what was read of it. They are good for finding more that is wrong; what they are together nobody knows.
+    """
+
+    parts: tuple[Expr, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,3 +297,90 @@ ELEMENT_METHODS = frozenset(
     ("filter", "exists", "map", "groupBy", "sum", "average", "min", "max", "topN", "bottomN")
 )
 """Methods whose first argument is evaluated once per element, in the scope of that element."""
+
+
+# --- measuring
+
+_NODES = ("Expr", "Lambda", "Clause", "Step", "When", "Anchor")
+_FIELDS: dict[type[Node], tuple[str, ...]] = {}
+_LINKS = ("object", "receiver", "array")
+_TWICE = frozenset(("doesNotStartWith", "doesNotEndWith", "doesNotContain", "subsetOf", "supersetOf"))
+_PATTERNS = frozenset(("matches", "regexGroup"))
+_PATTERN_WEIGHT, _COUNTED_PATTERN_WEIGHT = 50, 3_000
+
+
+def is_whole(query: Query) -> bool:
+    """Whether every part of the tree was read."""
+    rest: list[Node] = [query]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, Broken):
+            return False
+        rest.extend(child for child, _ in _children(node))
+    return True
+
+
+def oversize(query: Query) -> tuple[Node, str] | None:
+    """The part at which a tree exceeds `TREE_DEPTH_MAX` or `WEIGHT_MAX`, and what is too much; None when it fits.
+
+    It goes by a list, in the order of the text, so any tree can be measured.
+    """
+    weight = 0
+    rest: list[tuple[Node, int, int]] = [(query, 0, 1)]
+    while rest:
+        node, depth, copies = rest.pop()
+        weight += depth * copies + _extra(node)
+        if depth > TREE_DEPTH_MAX:
+            return node, f"the query is nested deeper than {DEPTH_MAX} levels"
+        if weight > WEIGHT_MAX:
+            return node, "the query is too large"
+        children = [
+            (child, depth + levels, copies * _copies(node, child)) for child, levels in _children(node)
+        ]
+        rest.extend(reversed(children))
+    return None
+
+
+def _extra(node: Node) -> int:
+    """What a regular expression weighs: it is compiled, and repetitions are written out."""
+    if isinstance(node, Call) and node.name in _PATTERNS:
+        counted = any(isinstance(each, Literal) and "{" in str(each.value) for each in node.arguments)
+        return _COUNTED_PATTERN_WEIGHT if counted else _PATTERN_WEIGHT
+    return 0
+
+
+def _copies(node: Node, child: Node) -> int:
+    """How often the bound tree holds a part of a node: where that asks whether it is present, more than once."""
+    match node:
+        case Call(receiver, "equals" | "notEqualTo", arguments) if child is receiver:
+            return len(arguments) + 1
+        case Call(_, name) if name in _TWICE or name == "notEqualTo":
+            return 2
+        case Binary("notIn") | Distance() | During():
+            return 2
+    return 1
+
+
+def _children(node: Node) -> Iterator[tuple[Node, int]]:
+    """The direct parts, each with the half levels that it is deeper than the node."""
+    kind = type(node)
+    names = _FIELDS.get(kind)
+    if names is None:
+        fields = (each for each in dataclasses.fields(kind) if any(name in str(each.type) for name in _NODES))
+        names = _FIELDS[kind] = tuple(each.name for each in fields)
+    for name in names:
+        value: Any = getattr(node, name)
+        if isinstance(value, Node):
+            yield value, _levels(name, value)
+        elif value:
+            for index, item in enumerate(value):
+                # The entries of an object are pairs of a key and a value.
+                child = item[1] if isinstance(item, tuple) else item
+                # A clause or a step sees those before it, as if it stood inside them.
+                yield child, 2 * index if isinstance(child, Clause | Step) else _levels(name, child)
+
+
+def _levels(field_name: str, child: Node) -> int:
+    if isinstance(child, Lambda | When):
+        return 0
+    return 1 if field_name in _LINKS else 2

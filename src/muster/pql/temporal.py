@@ -108,21 +108,24 @@ def _clamp(instant: int) -> int:
 def period_edge(now: int, which: str, unit: str, edge: Literal["start", "end"]) -> int:
     """First moment of this, the last or the next calendar unit, or the first moment after it."""
     steps = {"last": -1, "this": 0, "next": 1}[which] + (edge == "end")
-    return shift(_start_of(now, unit), steps, unit)
+    if unit in ("month", *FIXED_UNITS):
+        return shift(_start_of(now, unit), steps, unit)
+    # The unit that would begin with a year 0 is shorter; those after it still begin with a year that ends in zeros.
+    years = MONTHS[unit] // 12
+    year = from_ms(now).year // years * years + steps * years
+    if year < 1:
+        return INSTANT_MIN
+    return to_ms(date(year, 1, 1)) if year <= 9999 else INSTANT_MAX
 
 
 def _start_of(now: int, unit: str) -> int:
     moment = from_ms(now)
+    if unit == "month":
+        return to_ms(date(moment.year, moment.month, 1))
     if unit == "week":
         midnight = now - now % FIXED_UNITS["day"]
         return _clamp(midnight - moment.weekday() * FIXED_UNITS["day"])
-    if unit in FIXED_UNITS:
-        return now - now % FIXED_UNITS[unit]
-    if unit == "month":
-        return to_ms(date(moment.year, moment.month, 1))
-    years = MONTHS[unit] // 12
-    year = moment.year - moment.year % years
-    return to_ms(date(year, 1, 1)) if year >= 1 else INSTANT_MIN
+    return now - now % FIXED_UNITS[unit]
 
 
 def moment(word: str, now: datetime) -> date | int:

@@ -87,6 +87,9 @@ class EntryType(Type):
     value: Type
 
 
+MEMBERSHIPS = MapType(MapType(ObjectType({"status": STRING, "validUntil": DATETIME})))
+"""What `inSegment` reads of `segmentMembership`, whether or not the schema declares it."""
+
 NUMERIC: frozenset[Type] = frozenset({INTEGER, NUMBER})
 TEMPORAL: frozenset[Type] = frozenset({DATE, DATETIME})
 

@@ -30,6 +30,8 @@ from muster.pql.types import (
 
 Value = Any
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
+MEMBER_STATUSES = ("realized", "existing")
+"""What `segmentMembership` says of a member of a definition."""
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
@@ -60,7 +62,7 @@ def _read_map(value: Any, inner: Type) -> Value:
     if isinstance(value, list | tuple):
         if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in value):
             return None
-        value = dict(value)
+        value = {key: item for key, item in value if isinstance(key, str)}
     if not isinstance(value, Mapping):
         return None
     entries = ((key, read(item, inner)) for key, item in value.items() if isinstance(key, str))
@@ -115,14 +117,15 @@ def real(value: float) -> float | None:
 
 
 def text(value: Value) -> str:
-    """The text of a scalar: whole doubles without `.0`, dates in ISO form."""
+    """The text of a scalar: doubles in their shortest form, whole ones without `.0`; dates in ISO form."""
     match value:
         case bool():
             return "true" if value else "false"
         case str():
             return value
         case float():
-            return str(int(value)) if value.is_integer() else repr(value)
+            # Adding nothing makes a plain zero of a negative one.
+            return repr(value + 0.0).removesuffix(".0")
         case date():
             return text_of(value)
     return str(value)

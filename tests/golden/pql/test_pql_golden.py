@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from muster.pql import ObjectType, bind, parse, plan
-from muster.pql.emit.duckdb import event_predicate, event_value, profile_predicate
-from muster.pql.plan import EventAtom, OpaqueAtom, ProfileAtom
+from muster.pql.emit.duckdb import event_predicate, event_value, person_predicate, profile_predicate
+from muster.pql.plan import EventAtom, PersonAtom, ProfileAtom
 from muster.pql.types import BOOLEAN, DATE, DATETIME, INTEGER, NUMBER, STRING, ArrayType, MapType
 
 PAIRS = Path(__file__).with_name("duckdb.txt")
@@ -36,6 +36,7 @@ PROFILE = ObjectType(
         "orders": ArrayType(ObjectType({"sku": STRING, "qty": INTEGER, "price": NUMBER})),
     }
 )
+PERSON = ObjectType({**PROFILE.fields, "xEvent": ArrayType(EVENT)})
 SCHEMA = ObjectType({**PROFILE.fields, "added": ObjectType({"later": STRING}), "xEvent": ArrayType(EVENT)})
 
 
@@ -52,8 +53,11 @@ def explain(text: str) -> Iterator[str]:
             yield f"  where: {predicate.sql('duckdb') if predicate is not None else 'person by person'}"
             if atom.value is not None:
                 yield f"  value: {value.sql('duckdb') if value is not None else 'person by person'}"
+        elif isinstance(atom, PersonAtom):
+            predicate = person_predicate(atom, PERSON, now=NOW)
+            yield f"person: {predicate.sql('duckdb') if predicate is not None else 'person by person'}"
         else:
-            yield f"{'opaque' if isinstance(atom, OpaqueAtom) else 'segment'}: person by person"
+            yield f"segment {atom.segment_id}"
 
 
 def blocks() -> list[str]:

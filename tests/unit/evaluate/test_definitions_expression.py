@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from muster import pql
-from muster.evaluate.expression import pql_schema, segments_used
+from muster.evaluate.expression import pql_schema
 from muster.xdm.fields import Field, Kind
 
 TEXT = Field(Kind.STRING)
@@ -45,6 +45,12 @@ def test_events_are_asked_about_as_an_array() -> None:
 
 
 def test_every_audience_of_a_query_is_found_once() -> None:
-    tree = pql.parse('inSegment("a") and (not inSegment("b") or select e from xEvent where inSegment("a"))')
-    assert segments_used(tree) == ("a", "b")
-    assert segments_used(pql.parse('person.gender = "inSegment"')) == ()
+    schema = pql_schema(Field(Kind.OBJECT, fields={"gender": TEXT}), Field(Kind.OBJECT))
+    text = 'inSegment("a") and (not inSegment("b") or select e from xEvent where inSegment("a"))'
+    assert pql.facts(pql.bind(pql.parse(text), schema)).segment_ids == ("a", "b")
+    assert pql.facts(pql.bind(pql.parse('gender = "inSegment"'), schema)).segment_ids == ()
+
+
+def test_an_audience_beside_fields_that_nobody_declared_is_found() -> None:
+    tree = pql.parse('_shop.tier = "gold" and inSegment("a")')
+    assert pql.facts(pql.bind(tree, pql.ObjectType({}), open_schema=True)).segment_ids == ("a",)

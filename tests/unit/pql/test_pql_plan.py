@@ -10,7 +10,7 @@ import pytest
 from muster.pql import ArrayType, ObjectType, Plan, bind, matches, parse, plan, print_text
 from muster.pql.emit.duckdb import event_predicate, profile_predicate
 from muster.pql.interpret import holds
-from muster.pql.plan import Always, And, EventAtom, Leaf, Not, OpaqueAtom, ProfileAtom, SegmentAtom
+from muster.pql.plan import Always, And, EventAtom, Leaf, Not, PersonAtom, ProfileAtom, SegmentAtom
 from muster.pql.types import BOOLEAN, DATETIME, INTEGER, NUMBER, STRING
 
 NOW = datetime(2024, 3, 10, tzinfo=UTC)
@@ -171,9 +171,9 @@ def test_a_condition_that_never_changes_has_no_atoms(text: str, value: bool) -> 
         "$1 = $1",
     ],
 )
-def test_what_needs_the_whole_person_is_opaque(text: str) -> None:
+def test_what_needs_events_together_is_an_atom_of_the_person(text: str) -> None:
     (atom,) = planned(text).atoms
-    assert isinstance(atom, OpaqueAtom) and atom.uses_events
+    assert isinstance(atom, PersonAtom) and atom.uses_events
 
 
 def test_a_plan_says_what_it_reads() -> None:

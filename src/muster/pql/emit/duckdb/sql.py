@@ -172,6 +172,17 @@ def _chain(kind: type[exp.Connector], operands: list[Sql]) -> Sql:
     return result
 
 
+def junction(operands: list[Sql], *, all_: bool) -> Sql:
+    """`and` or `or` of tests, without those that decide nothing; a plain truth value where one decides it all."""
+    zero, unit = (False, True) if all_ else (True, False)
+    kept = [o for o in operands if not (isinstance(o, exp.Boolean) and o.this is unit)]
+    if any(isinstance(o, exp.Boolean) and o.this is zero for o in kept):
+        return scalar(zero)
+    if not kept:
+        return scalar(unit)
+    return all_of(kept) if all_ else any_of(kept)
+
+
 def not_(value: Sql) -> Sql:
     return exp.Not(this=_operand(value))
 
