@@ -17,7 +17,7 @@ from muster.pql.bound import BoundQuery
 from muster.pql.check import check
 from muster.pql.data import People, UnreadableData, read_entities, read_people, read_schema, with_events
 from muster.pql.errors import PqlErrors
-from muster.pql.evaluate import ENGINES, Engine, evaluate
+from muster.pql.evaluate import ENGINES, Engine, evaluate, fastest
 from muster.pql.plan import plan
 from muster.pql.suggest import nearest
 from muster.pql.temporal import text_of
@@ -74,8 +74,7 @@ def run(
     """Answer the query for everybody and print who satisfies it."""
     wanted = engine_named(engine) if engine else None
     people = read_files(files)
-    # To make columns of JSON takes longer than to answer one query row by row.
-    chosen = wanted or ("closures" if isinstance(people.profiles, Sequence) else "duckdb")
+    chosen = wanted or fastest(people.profiles)
     try:
         query = bound(source, people)
     except PqlErrors as errors:

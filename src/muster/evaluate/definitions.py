@@ -16,10 +16,9 @@ import jsonpatch
 import jsonpointer
 
 from muster import pql
-from muster.evaluate.expression import bind_expression, read_expression, unfit
+from muster.evaluate.expression import compile_expression, unfit
 from muster.kernel.errors import AlreadyExists, InUse, Invalid, Problem
 from muster.kernel.page import Page
-from muster.pql import syntax
 from muster.profiles.merge_policies import KIND as MERGE_POLICY
 from muster.profiles.merge_policies import PROFILE_CLASS_NAME, default_policy
 from muster.storage.records import Document, Names, Query, Record, RecordsTransaction
@@ -150,12 +149,12 @@ class Definitions:
         checked["mergePolicyId"] = self._merge_policy_id(body, problems)
         method = _method(body.get("evaluationInfo"), problems)
         try:
-            tree = read_expression(body.get("expression"))
-            checked["dependencies"] = list(pql.facts(bind_expression(self._workspace, tree)).segment_ids)
+            query = compile_expression(self._workspace, body.get("expression"))
+            checked["dependencies"] = list(query.segment_ids)
             checked["expression"] = {
                 name: value for name, value in body["expression"].items() if value is not None
             }
-            method = self._qualified(method, tree, checked["expression"], current)
+            method = self._qualified(method, checked["expression"], current)
         except Invalid as error:
             problems += error.problems
         if problems:
@@ -163,9 +162,7 @@ class Definitions:
         checked["evaluationInfo"] = {each: {"enabled": each == method} for each in METHODS}
         return checked
 
-    def _qualified(
-        self, method: str, tree: syntax.Query, expression: Document, current: Record | None
-    ) -> str:
+    def _qualified(self, method: str, expression: Document, current: Record | None) -> str:
         """The method by which an expression will be evaluated. Raises `Invalid` when it was asked for, and cannot be."""
         if method == "batch":
             return method
@@ -173,15 +170,15 @@ class Definitions:
         if kept and current is not None and current.body["expression"] == expression:
             return method
         try:
-            self._check_method(method, tree)
+            self._check_method(method, expression)
         except Invalid:
             if not kept:
                 raise
             return "batch"
         return method
 
-    def _check_method(self, method: str, tree: syntax.Query) -> None:
-        query = bind_expression(self._workspace, tree, closed=True)
+    def _check_method(self, method: str, expression: Document) -> None:
+        query = compile_expression(self._workspace, expression, closed=True)
         known = pql.facts(query, referenced=self._facts_of(query.segment_ids))
         obstacles = known.methods[_METHODS_OF_PQL[method]].obstacles
         if obstacles:
@@ -199,8 +196,7 @@ class Definitions:
             found: set[str] = set()
             for id_, record in self.get_many(sorted(wanted)).items():
                 try:
-                    tree = read_expression(record.body["expression"])
-                    query = bind_expression(self._workspace, tree, closed=True)
+                    query = compile_expression(self._workspace, record.body["expression"], closed=True)
                 except Invalid:
                     # It reads fields that are not declared, or no longer; whoever asks about it is told that it is not known.
                     continue

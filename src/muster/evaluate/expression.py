@@ -37,43 +37,39 @@ class ExpressionProblem(Problem):
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-def compile_expression(workspace: Workspace, expression: Mapping[str, Any]) -> pql.BoundQuery:
-    """Read and check an expression `{type, format, value}`.
+def compile_expression(workspace: Workspace, expression: Any, *, closed: bool = False) -> pql.BoundQuery:
+    """Read an expression `{type, format, value}` and check it against the sandbox's union schema.
 
     Unknown fields are let through, as missing values, only while the sandbox has no data model of its own, so that a
-    definition can be made before the first ingestion.
+    definition can be made before the first ingestion; with `closed` not even then, since nothing can be said about them.
 
     Raises:
         Invalid: With every problem; those of the query are `ExpressionProblem`s.
     """
-    return bind_expression(workspace, read_expression(expression))
-
-
-def read_expression(expression: Any) -> syntax.Query:
-    """The syntax tree of an expression. Raises `Invalid`."""
     problems = list(_problems_of_form(expression))
     if problems:
         raise Invalid(tuple(problems))
-    value: str = expression["value"]
-    # A published sample labels plain text pql/json, so the label alone does not decide.
-    is_json = expression["format"] == JSON and _is_json(value)
-    try:
-        return pql.read_json(value) if is_json else pql.parse(value)
-    except pql.PqlErrors as errors:
-        raise Invalid(tuple(map(_problem, errors.errors))) from errors
-
-
-def bind_expression(workspace: Workspace, tree: syntax.Query, *, closed: bool = False) -> pql.BoundQuery:
-    """Check a tree against the sandbox's union schema. Raises `Invalid`.
-
-    With `closed`, unknown fields are refused also where the sandbox has no data model: nothing can be said about them.
-    """
     registry = Registry(workspace)
     schema = pql_schema(registry.union_fields(PROFILE_CLASS), registry.union_fields(EVENT_CLASS))
     try:
-        return pql.bind(tree, schema, open_schema=not closed and not has_data_model(workspace))
+        source = _source(expression["format"], expression["value"])
+        return pql.check(source, schema, open_schema=not closed and not has_data_model(workspace))
     except pql.PqlErrors as errors:
         raise Invalid(tuple(map(_problem, errors.errors))) from errors
+
+
+def _source(format_: str, value: str) -> str | Mapping[str, Any] | syntax.Query:
+    """The text of a query, or the node of its JSON form."""
+    if format_ != JSON:
+        return value
+    try:
+        node = json.loads(value)
+    except RecursionError:
+        return pql.read_json(value)
+    except ValueError:
+        node = None
+    # A published sample labels plain text pql/json, so the label alone does not decide.
+    return node if isinstance(node, Mapping) else value
 
 
 def has_data_model(workspace: Workspace) -> bool:
@@ -116,16 +112,6 @@ def _problems_of_form(expression: Any) -> Iterator[Problem]:
         yield Problem(
             "/expression/value", "is required, as text; for pql/json the tree is written as a string"
         )
-
-
-def _is_json(value: str) -> bool:
-    try:
-        json.loads(value)
-    except RecursionError:
-        return True
-    except ValueError:
-        return False
-    return True
 
 
 def unfit(path: str, obstacle: pql.Obstacle) -> ExpressionProblem:

@@ -538,6 +538,11 @@ class BoundQuery:
     notes: Notes = field(default_factory=Notes, compare=False, repr=False)
 
     @property
+    def tree(self) -> Any:
+        """The syntax tree that was bound; None for a query that was made otherwise."""
+        return self.notes.tree
+
+    @property
     def segment_ids(self) -> tuple[str, ...]:
         """Definitions that the query names, each once, in order."""
         found = [value for value in self.notes.values.values() if isinstance(value, InSegment)]

@@ -30,7 +30,7 @@ def evaluate(
     profiles: Profiles,
     *,
     now: datetime,
-    engine: Engine = "duckdb",
+    engine: Engine | None = None,
     memberships: Mapping[str, Sequence[bool]] | None = None,
     entities: Entities | None = None,
 ) -> list[bool]:
@@ -41,19 +41,26 @@ def evaluate(
         profiles: JSON-like rows, or an Arrow table with a column per field; the events are the list `xEvent`. For several queries
             over the same people, a `ProfileTable`, which is made once and knows its entities.
         now: The instant of the evaluation; without a zone it is UTC.
-        engine: `interpret` is slow and obvious, `closures` fast for one profile, `duckdb` fast for many.
+        engine: `interpret` is slow and obvious, `closures` fast for one profile, `duckdb` fast for many that are columns. Without
+            one, `fastest` decides.
         memberships: Fresh results of other definitions, by id; one a profile. For others the stored membership counts.
         entities: Items that references lead to: entity → key → object.
     """
-    if engine == "duckdb":
+    chosen = engine or fastest(profiles)
+    if chosen == "duckdb":
         with _table(query, profiles, entities) as table:
             return [bool(member) for member in table.members(query, now=now, memberships=memberships)]
     rows, items = _rows(profiles, entities)
-    ask = _ask(query, engine, now, items)
+    ask = _ask(query, chosen, now, items)
     fresh = memberships or {}
     return [
         ask(row, {id_: bool(known[index]) for id_, known in fresh.items()}) for index, row in enumerate(rows)
     ]
+
+
+def fastest(profiles: Profiles) -> Engine:
+    """The evaluator that answers one query soonest: to make columns of rows takes longer than to ask them one by one."""
+    return "closures" if isinstance(profiles, Sequence) else "duckdb"
 
 
 def _rows(

@@ -28,6 +28,12 @@ def _literal(node: syntax.Literal) -> Json:
     return {"nodeType": "literal", "literalType": _LITERAL_TYPES[node.kind], "value": node.value}
 
 
+def _lookup(name: str, object_: Json | None) -> Json:
+    # Readers drop one `xdm:`, so a name that begins so keeps its own behind it.
+    node: Json = {"nodeType": "fieldLookup", "fieldName": f"xdm:{name}" if name.startswith("xdm:") else name}
+    return node if object_ is None else {**node, "object": object_}
+
+
 class _Writer:
     """Writes inside one scope: `_variables` in sight, `_depth` element scopes around."""
 
@@ -65,7 +71,7 @@ class _Writer:
             case syntax.Name(name):
                 return self._name(name)
             case syntax.Field(object_, name):
-                return {"nodeType": "fieldLookup", "fieldName": name, "object": self.expr(object_)}
+                return _lookup(name, self.expr(object_))
             case syntax.Call():
                 return self._call(node)
             case syntax.Filter(array, condition):
@@ -114,8 +120,8 @@ class _Writer:
         if name in self._variables:
             return {"nodeType": "varRef", "varName": name}
         if self._depth:
-            return {"nodeType": "fieldLookup", "fieldName": name}
-        return {"nodeType": "fieldLookup", "fieldName": name, "object": dict(_PROFILE)}
+            return _lookup(name, None)
+        return _lookup(name, dict(_PROFILE))
 
     def _call(self, node: syntax.Call) -> Json:
         parameters = [] if node.receiver is None else [self.expr(node.receiver)]

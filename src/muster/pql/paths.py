@@ -11,7 +11,8 @@ from muster.pql.errors import NOWHERE, Place
 Path = tuple[str, ...]
 
 _PASSING = (bound.Where, bound.Distinct, bound.Head, bound.Top, bound.GroupBy, bound.Values)
-"""What gives elements of its source again, if only as the values of a map: their fields are read by whoever reads on."""
+"""What gives elements of its source again, if only in groups: their fields are read by whoever reads on."""
+_MEASURING = (bound.Count, bound.Keys, bound.NonEmpty, bound.Present)
 
 
 def paths_read(node: Bound) -> frozenset[Path]:
@@ -30,6 +31,7 @@ class _Reader:
     def __init__(self) -> None:
         self.found: set[Path] = set()
         self.places: dict[Path, Place] = {}
+        self._groups: set[int] = set()
 
     def note(self, node: Bound, env: Mapping[int, Path | None]) -> None:
         """Visit an expression and note the path it ends in."""
@@ -69,6 +71,10 @@ class _Reader:
             return None
         if isinstance(node, _PASSING):
             return self._path(next(iter(children(node))), env)
+        if isinstance(node, _MEASURING) and self._is_grouped(next(iter(children(node)))):
+            # Which groups there are, and how large they are, was seen when they were made.
+            self._path(next(iter(children(node))), env)
+            return None
         for child in children(node):
             self.note(child, env)
         return None
@@ -78,10 +84,17 @@ class _Reader:
     ) -> Path | None:
         source, *bodies = children(node)
         path = self._path(source, env)
-        inner = {**env, **{variable.id: path for variable in variables}}
+        inner: dict[int, Path | None] = {**env, **{variable.id: path for variable in variables}}
         read = frozenset[int]().union(*(free_variables(body) for body in bodies))
         passes = isinstance(node, _PASSING)
-        if path is not None and not passes and not read & {variable.id for variable in variables}:
+        own = {variable.id for variable in variables}
+        if self._is_grouped(source):
+            self._groups |= own
+            if isinstance(node, bound.PairsOver | bound.MapEntries):
+                # The key of a group is text that was read when the group was made.
+                inner[node.key_variable.id] = None
+        selects = passes and not isinstance(node, bound.GroupBy)
+        if path is not None and not selects and not read & own:
             # Nobody looks at the elements: how many there are is what is read.
             self.found.add(path)
         for body in bodies[:-1]:
@@ -90,3 +103,9 @@ class _Reader:
             return self._path(bodies[-1], inner)
         self.note(bodies[-1], inner)
         return path if passes else None
+
+    def _is_grouped(self, node: Bound) -> bool:
+        """Whether the value is a map of groups, one of its groups, or some elements of one."""
+        while isinstance(node, bound.Entry | bound.Values | bound.Where | bound.Top):
+            node = next(iter(children(node)))
+        return isinstance(node, bound.GroupBy) or (isinstance(node, Variable) and node.id in self._groups)

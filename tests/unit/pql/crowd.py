@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+import duckdb
+
 from muster.pql import BoundQuery, Engine, ObjectType, bind, evaluate, parse
 from muster.pql.interpret import Entities
 from muster.pql.tables import ProfileTable
@@ -29,9 +31,17 @@ class Crowd:
         self._entity_schemas = entity_schemas
 
     @cached_property
-    def _table(self) -> ProfileTable:
+    def table(self) -> ProfileTable:
+        """The people as columns."""
+        connection = duckdb.connect(config={"threads": 1})
+        # Any zone but UTC, so that a cast that uses the session's zone shows.
+        connection.execute("SET TimeZone = 'Asia/Kolkata'")
         return ProfileTable.from_rows(
-            self.people, self._schema, entities=self._entities, entity_schemas=self._entity_schemas
+            self.people,
+            self._schema,
+            entities=self._entities,
+            entity_schemas=self._entity_schemas,
+            connection=connection,
         )
 
     def bound(self, text: str) -> BoundQuery:
@@ -48,7 +58,7 @@ class Crowd:
         """One answer a person, in their order."""
         return evaluate(
             self.bound(query) if isinstance(query, str) else query,
-            self._table if engine == "duckdb" else self.people,
+            self.table if engine == "duckdb" else self.people,
             now=now,
             engine=engine,
             memberships=memberships,

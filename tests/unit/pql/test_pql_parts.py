@@ -147,6 +147,7 @@ def test_nearest_names_count_swaps_as_one() -> None:
         "(a - b) - (c - d) = -(-e)",
         "not (a and (b or c)) and d",
         "a.`from`.`x y`.`a``b` = `select`",
+        "`xdm:a`.`xdm:xdm:b` = a.`xdm:`",
         "exists A from xEvent where (exists B from A.items where B.c), D from xEvent where D.e",
         "let V = (a = 1) in V and (let W = V in W)",
         "(sum E.x over E from xEvent where E.y) > (count F from tags)",

@@ -15,7 +15,7 @@ from muster.api.permissions import Permission
 from muster.api.ups import shapes
 from muster.api.ups.requests import explained
 from muster.api.wire import reply
-from muster.evaluate.expression import JSON, TEXT, bind_expression, read_expression
+from muster.evaluate.expression import JSON, TEXT, compile_expression
 from muster.kernel.errors import Invalid
 
 door = Door("/data/core/ups", "Segment conversion")
@@ -27,8 +27,7 @@ def convert(request: Request, here: Here, body: Body) -> Response:
     """The same object with the expression in the other form; nothing is stored."""
     if not isinstance(body, dict):
         raise Invalid.at("", "a segment definition is needed as a JSON object")
-    tree = read_expression(body.get("expression"))
-    bind_expression(here, tree)
+    tree = compile_expression(here, body.get("expression")).tree
     expression: dict[str, Any] = dict(body["expression"])
     if expression["format"] == TEXT:
         value = json.dumps(pql.write_json(tree), ensure_ascii=False, separators=(",", ":"))

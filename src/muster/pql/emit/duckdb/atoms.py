@@ -22,7 +22,7 @@ from muster.pql.types import INTEGER, STRING, TEMPORAL, MapType, ObjectType, Typ
 from muster.pql.values import MEMBER_STATUSES
 
 LAMBDAS_NESTED_MAX = 10
-"""Time and memory of DuckDB's binder grow by two thirds a level: 0.3 s at 10, 4 s at 14, gigabytes at 18."""
+"""Time and memory of DuckDB's binder double with every level: 0.06 s at 10; 1.1 s and half a gigabyte at 14."""
 
 
 def profile_predicate(
