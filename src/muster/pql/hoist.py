@@ -10,18 +10,8 @@ from collections.abc import Iterator
 from itertools import count
 
 from muster.pql import bound
-from muster.pql.bound import (
-    PROFILE_ID,
-    TRUE,
-    Bound,
-    Variable,
-    binders,
-    conjunction,
-    free_variables,
-    rebuild,
-    substitute,
-    walk,
-)
+from muster.pql.bound import PROFILE_ID, TRUE, Bound, Variable, conjunction
+from muster.pql.traversal import binders, free_variables, rebuild, substitute, walk
 from muster.pql.types import ANY, ArrayType, Type
 
 

@@ -18,6 +18,7 @@ from muster.pql.bound import PROFILE_ID, Bound, BoundQuery
 from muster.pql.like import is_like
 from muster.pql.regex import compile_pattern
 from muster.pql.temporal import from_ms, to_ms
+from muster.pql.traversal import free_variables
 from muster.pql.types import DATETIME, INTEGER, MEMBERSHIPS, ArrayType, ObjectType, Type
 from muster.pql.values import Value
 
@@ -379,7 +380,7 @@ class Evaluation:
         last_ones = [
             (time, item) for time, item in fitting if sum(other <= time for other, _ in fitting) >= step.count
         ]
-        if not any(step.variable.id in bound.free_variables(later) for later in node.steps[index + 1 :]):
+        if not any(step.variable.id in free_variables(later) for later in node.steps[index + 1 :]):
             # Nobody asks which element it was, so the earliest leaves the most room.
             last_ones = last_ones[:1]
         for time, item in last_ones:

@@ -7,10 +7,11 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from typing import Any, Literal, NoReturn, cast
+from typing import Any, Literal, cast
 
 from muster.pql import syntax
-from muster.pql.errors import ERRORS_MAX, Code, Place, PqlError, PqlErrors, Unreadable
+from muster.pql.errors import PqlError, PqlErrors, Unreadable
+from muster.pql.json_node import LINE_END, Enough, JsonNode, Notes, failure_at
 from muster.pql.lexer import INTEGER_MAX
 from muster.pql.parser import flat_logic
 from muster.pql.syntax import (
@@ -23,7 +24,6 @@ from muster.pql.syntax import (
     TEXT_MAX,
     TREE_DEPTH_MAX,
     UNIT_WORDS,
-    WEIGHT_MAX,
     Expr,
 )
 
@@ -32,14 +32,11 @@ _WORDS |= {"!": "not", "==": "=", "isnull": "isNull", "isnotnull": "isNotNull"}
 _INFIX = frozenset((*COMPARISONS, "in", "notIn", "like", "+", "-", "*", "/", "%"))
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _DIRECTIONS = ("before", "after", "from")
-_LINE_END = re.compile(r"[\r\n]")
 _HALF_PAIR = re.compile(r"[\ud800-\udfff]")
 _DIGITS_MAX = 400
 _POSITION_MAX = 999_999_999
 # A node needs about that many characters for each of the text.
 _JSON_TEXT_MAX = 32 * TEXT_MAX
-# A bare name is two nodes, so a tree that is not too large may be read from more of them than it has parts.
-_WEIGHT_MAX = 4 * WEIGHT_MAX
 
 
 def read_json(document: str | Mapping[str, Any]) -> syntax.Query:
@@ -67,13 +64,13 @@ def read(node: Any) -> tuple[syntax.Query, tuple[PqlError, ...]]:
 
     With errors the tree is only good for finding more of them.
     """
-    notes = _Notes()
+    notes = Notes()
     try:
         query = _Reader(notes, "", frozenset(), 0, 0).query(node)
         excess = syntax.oversize(query) if not notes.errors else None
         if excess is not None:
             notes.refuse(excess[0].place.pointer or "", excess[1])
-    except _Enough:
+    except Enough:
         query = syntax.Broken()
     return query, tuple(notes.errors)
 
@@ -97,13 +94,13 @@ def document_order(document: Any) -> Callable[[Iterable[PqlError]], list[PqlErro
 
 def _load(text: str) -> Any:
     if len(text) > _JSON_TEXT_MAX:
-        raise _failure("", "SYNTAX", f"the document is longer than {_JSON_TEXT_MAX} characters")
+        raise failure_at("", "SYNTAX", f"the document is longer than {_JSON_TEXT_MAX} characters")
     try:
         return json.loads(text, parse_int=_whole_number)
     except ValueError as error:
-        raise _failure("", "SYNTAX", f"this is no JSON: {error}") from error
+        raise failure_at("", "SYNTAX", f"this is no JSON: {error}") from error
     except RecursionError as error:
-        raise _failure("", "SYNTAX", f"the query is nested deeper than {DEPTH_MAX} levels") from error
+        raise failure_at("", "SYNTAX", f"the query is nested deeper than {DEPTH_MAX} levels") from error
 
 
 def _whole_number(digits: str) -> int | float:
@@ -111,110 +108,7 @@ def _whole_number(digits: str) -> int | float:
     return int(digits) if len(digits) < _DIGITS_MAX else math.inf
 
 
-def _failure(pointer: str, code: Code, message: str, **details: Any) -> Unreadable:
-    return Unreadable(PqlError.at(Place(pointer=pointer), code, message, **details))
-
-
-class _Enough(Exception):
-    """Reading ends: as much is wrong as is reported, or the document is too large to be read on."""
-
-
-class _Notes:
-    """What is known about the whole document: its errors, and what the nodes weigh that were read so far."""
-
-    def __init__(self) -> None:
-        self.errors: list[PqlError] = []
-        self._weight = 0
-
-    def add(self, failure: Unreadable) -> None:
-        self.errors.append(failure.error)
-        if len(self.errors) == ERRORS_MAX:
-            raise _Enough
-
-    def weigh(self, pointer: str, depth: int) -> None:
-        """Count a part at a depth in half levels."""
-        self._weight += depth
-        if depth > TREE_DEPTH_MAX:
-            self.refuse(pointer, f"the query is nested deeper than {DEPTH_MAX} levels")
-        if self._weight > _WEIGHT_MAX:
-            self.refuse(pointer, "the query is too large")
-
-    def refuse(self, pointer: str, message: str) -> NoReturn:
-        """Read no further."""
-        self.errors.append(_failure(pointer, "SYNTAX", message).error)
-        raise _Enough
-
-
-class _Reader:
-    """Reads the node at `_pointer`, inside `_scopes` element scopes, with `_variables` in sight."""
-
-    def __init__(
-        self, notes: _Notes, pointer: str, variables: frozenset[str], scopes: int, depth: int
-    ) -> None:
-        self._notes = notes
-        self._pointer = pointer
-        self._variables = variables
-        self._scopes = scopes
-        self._depth = depth
-
-    # --- moving about
-
-    def _down(self, *steps: str | int, levels: int = 2) -> _Reader:
-        """At a part of the node, that many half levels deeper."""
-        pointer = self._pointer + "".join(f"/{step}" for step in steps)
-        return _Reader(self._notes, pointer, self._variables, self._scopes, self._depth + levels)
-
-    def _with(self, *names: str, scopes: int = 0) -> _Reader:
-        variables = self._variables | frozenset(names)
-        return _Reader(self._notes, self._pointer, variables, self._scopes + scopes, self._depth)
-
-    def _place(self, field: str = "") -> Place:
-        return Place(pointer=f"{self._pointer}/{field}" if field else self._pointer)
-
-    def _error(self, field: str, message: str, code: Code = "SYNTAX", **details: Any) -> Unreadable:
-        return _failure(self._place(field).pointer or "", code, message, **details)
-
-    # --- reading fields
-
-    def _mapping(self, node: Any) -> Mapping[str, Any]:
-        if not isinstance(node, Mapping):
-            raise self._error("", "object expected")
-        self._notes.weigh(self._pointer, self._depth)
-        return node
-
-    def _get(self, node: Mapping[str, Any], field: str) -> Any:
-        if field not in node or node[field] is None:
-            raise self._error(field, f"the field {field} is missing")
-        return node[field]
-
-    def _text(self, node: Mapping[str, Any], field: str) -> str:
-        value = self._get(node, field)
-        if not isinstance(value, str) or not value:
-            raise self._error(field, f"{field} is text")
-        if _LINE_END.search(value):
-            raise self._error(field, f"{field} has a line end")
-        return value
-
-    def _choice(self, node: Mapping[str, Any], field: str, choices: tuple[str, ...]) -> str:
-        value = self._text(node, field)
-        if value not in choices:
-            raise self._error(
-                field, f"{value} is none of {', '.join(choices)}", expected=choices, found=value
-            )
-        return value
-
-    def _whole(self, node: Mapping[str, Any], field: str, most: int = INTEGER_MAX) -> int:
-        value = self._get(node, field)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-            raise self._error(field, f"{field} is a whole number", "BAD_VALUE")
-        return value
-
-    def _list(self, node: Mapping[str, Any], field: str) -> list[Any]:
-        value = self._get(node, field)
-        if not isinstance(value, list):
-            raise self._error(field, f"{field} is a list")
-        return value
-
+class _Reader(JsonNode):
     # --- nodes
 
     def query(self, node: Any) -> syntax.Query:
@@ -554,9 +448,7 @@ class _Reader:
     def _chain(self, node: Mapping[str, Any]) -> Expr:
         array = self._down("array", levels=1).expr(self._get(node, "array"))
         time = self._list(node, "time")
-        if not time or not all(
-            isinstance(name, str) and name and not _LINE_END.search(name) for name in time
-        ):
+        if not time or not all(isinstance(name, str) and name and not LINE_END.search(name) for name in time):
             raise self._error("time", "time is a list of names")
         items = self._list(node, "steps")
         if not items:

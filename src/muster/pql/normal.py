@@ -20,17 +20,12 @@ from muster.pql.bound import (
     Bound,
     Constant,
     Variable,
-    binders,
     conjunction,
     disjunction,
-    fingerprint,
     is_test,
     negation,
-    rebuild,
-    rename_binders,
-    substitute,
-    walk,
 )
+from muster.pql.traversal import binders, children, fingerprint, rebuild, rename_binders, substitute, walk
 from muster.pql.types import STRING, ArrayType, TuplesType, is_text
 
 _COPIED_NODES_MAX = 500
@@ -122,7 +117,7 @@ def _is_path(node: Bound) -> bool:
     while isinstance(node, bound.Member | bound.Follow | bound.Entry):
         if isinstance(node, bound.Entry) and not isinstance(node.key, Constant):
             return False
-        node = next(iter(bound.children(node)))
+        node = next(iter(children(node)))
     return isinstance(node, Variable | Constant | bound.Moment)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from muster.pql import bound
-from muster.pql.bound import PROFILE_ID, Bound, Variable, binders, children, free_variables
+from muster.pql.bound import PROFILE_ID, Bound, Variable
 from muster.pql.errors import NOWHERE, Place
+from muster.pql.traversal import binders, children, free_variables
 
 Path = tuple[str, ...]
 

@@ -23,14 +23,11 @@ from muster.pql.bound import (
     Operator,
     Variable,
     conjunction,
-    fingerprint,
-    free_variables,
-    substitute,
-    walk,
 )
 from muster.pql.hoist import hoist
 from muster.pql.normal import is_events, normalize, sort_operands
 from muster.pql.paths import Path, paths_read
+from muster.pql.traversal import children, fingerprint, free_variables, substitute, walk
 from muster.pql.types import NUMBER, ArrayType, ObjectType, TuplesType
 
 EVENT_ID = -1
@@ -230,7 +227,7 @@ def _reads_events(node: Bound) -> bool:
     # The profile as a whole: only as the base of a field is it harmless.
     return any(
         isinstance(child, Variable) and child.id == PROFILE_ID and isinstance(child.of, ObjectType)
-        for child in bound.children(node)
+        for child in children(node)
     )
 
 

@@ -25,10 +25,11 @@ from tests.property.pql.people import (
 from tests.unit.pql.crowd import Crowd
 
 from muster.pql import ENGINES, Engine, evaluate, plan
-from muster.pql.bound import Bound, BoundQuery, InSegment, walk
+from muster.pql.bound import Bound, BoundQuery, InSegment
 from muster.pql.interpret import holds
 from muster.pql.plan import SegmentAtom
 from muster.pql.tables.masks import Mask, combined
+from muster.pql.traversal import walk
 
 SEEDS = (1, 2)
 PEOPLE = 30

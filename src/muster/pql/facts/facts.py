@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from muster.pql import bound
-from muster.pql.bound import BoundQuery, walk
+from muster.pql.bound import BoundQuery
 from muster.pql.facts.methods import METHODS, Eligibility, Method, Reading, eligibility
 from muster.pql.facts.uses import EventUse, event_uses
 from muster.pql.facts.windows import Window, widest
 from muster.pql.normal import normalize
 from muster.pql.paths import Path, paths_read
+from muster.pql.traversal import walk
 from muster.pql.types import ArrayType, ObjectType, Type
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from muster.pql import bound
-from muster.pql.bound import PROFILE_ID, Bound, Constant, Variable, free_variables, walk
+from muster.pql.bound import PROFILE_ID, Bound, Constant, Variable
 from muster.pql.errors import Place, describe_place, position
 from muster.pql.facts.lengths import DAY_MS
 from muster.pql.facts.uses import EventUse
+from muster.pql.traversal import free_variables, walk
 
 Method = Literal["batch", "streaming", "edge"]
 METHODS: tuple[Method, ...] = get_args(Method)

@@ -13,21 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from muster.pql import bound
-from muster.pql.bound import (
-    FLIPPED,
-    Bound,
-    Variable,
-    binders,
-    children,
-    free_variables,
-    is_test,
-    rebuild,
-    walk,
-)
+from muster.pql.bound import FLIPPED, Bound, Variable, is_test
 from muster.pql.errors import NOWHERE, Place, position
 from muster.pql.facts.windows import Window, look_back, tightest, widest
 from muster.pql.interpret import evaluate_constant
 from muster.pql.normal import is_events
+from muster.pql.traversal import binders, children, free_variables, rebuild, walk
 from muster.pql.types import ANY, ArrayType
 
 _TIME = ("timestamp",)

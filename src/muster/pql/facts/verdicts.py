@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from muster.pql import bound
-from muster.pql.bound import Bound, Constant, Variable, binders, children
+from muster.pql.bound import Bound, Constant, Variable
 from muster.pql.interpret import evaluate_constant
 from muster.pql.normal import is_always_present
+from muster.pql.traversal import binders, children
 
 _ANY_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 _CLOCK = -1

@@ -13,10 +13,11 @@ from datetime import date, datetime
 from itertools import pairwise, product
 
 from muster.pql import bound
-from muster.pql.bound import FLIPPED, Bound, Compare, Constant, Operator, substitute, walk
+from muster.pql.bound import FLIPPED, Bound, Compare, Constant, Operator
 from muster.pql.facts.lengths import DAY_MS, month_step, step
 from muster.pql.interpret import evaluate_constant
 from muster.pql.temporal import FIXED_UNITS, MONTHS, shift, to_ms
+from muster.pql.traversal import substitute, walk
 from muster.pql.types import DATETIME, TEMPORAL
 
 _NOW = "now"

@@ -19,7 +19,7 @@ from sqlglot import exp
 
 from muster.pql import bound
 from muster.pql.arrow_types import physical_type
-from muster.pql.bound import Bound, walk
+from muster.pql.bound import Bound
 from muster.pql.emit.duckdb import (
     EntityColumn,
     event_predicate,
@@ -34,6 +34,7 @@ from muster.pql.plan import EventAtom, PersonAtom, ProfileAtom, SegmentAtom
 from muster.pql.tables.columns import POSITION, ROW
 from muster.pql.tables.masks import Mask
 from muster.pql.tables.tally import Tally
+from muster.pql.traversal import walk
 from muster.pql.types import TEMPORAL, ArrayType, ObjectType
 
 EVENTS = "xEvent"

@@ -16,13 +16,14 @@ import numpy as np
 import pyarrow as pa
 
 from muster.pql.arrow_types import physical_type
-from muster.pql.bound import BoundQuery, InSegment, walk
+from muster.pql.bound import BoundQuery, InSegment
 from muster.pql.emit.closures import compile_test
 from muster.pql.interpret import Entities
 from muster.pql.plan import Atom, EventAtom, PersonAtom, Plan, ProfileAtom, SegmentAtom, plan
 from muster.pql.tables.columns import ambiguous, events_of, table_of_rows, with_row_numbers
 from muster.pql.tables.engine import EVENTS, Engine, Question
 from muster.pql.tables.masks import Mask, bounds, combined
+from muster.pql.traversal import walk
 from muster.pql.types import MEMBERSHIPS, ObjectType
 
 Row = Mapping[str, Any]

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from muster.pql import bound
-from muster.pql.bound import PROFILE_ID, Bound, BoundQuery, Variable, binders, children
+from muster.pql.bound import PROFILE_ID, Bound, BoundQuery, Variable
 from muster.pql.emit.closures.readers import in_order, reader
 from muster.pql.normal import is_events
+from muster.pql.traversal import binders, children
 from muster.pql.types import ArrayType, MapType
 
 Frame = list[Any]

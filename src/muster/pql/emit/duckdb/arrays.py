@@ -9,16 +9,7 @@ from datetime import date
 from sqlglot import exp
 
 from muster.pql import bound
-from muster.pql.bound import (
-    Bound,
-    Constant,
-    Scalar,
-    Variable,
-    binders,
-    conjunction,
-    free_variables,
-    walk,
-)
+from muster.pql.bound import Bound, Constant, Scalar, Variable, conjunction
 from muster.pql.emit.duckdb import maps, objects, sql
 from muster.pql.emit.duckdb.sql import NoForm, Sql
 from muster.pql.emit.duckdb.times import naive
@@ -33,6 +24,7 @@ from muster.pql.emit.duckdb.values import (
     longer_than_none,
 )
 from muster.pql.normal import rejects_missing
+from muster.pql.traversal import binders, free_variables, walk
 from muster.pql.types import ANY, DATETIME, INTEGER, NUMBER, ArrayType, MapType, Type
 
 

@@ -16,7 +16,7 @@ from datetime import date, datetime
 from sqlglot import exp
 
 from muster.pql import bound
-from muster.pql.bound import Bound, Operator, Variable, free_variables, walk
+from muster.pql.bound import Bound, Operator, Variable
 from muster.pql.emit.duckdb import arrays, maps, numbers, objects, sequences, sql, texts, times
 from muster.pql.emit.duckdb.sql import NoForm, Sql
 from muster.pql.emit.duckdb.values import (
@@ -30,6 +30,7 @@ from muster.pql.emit.duckdb.values import (
     longer_than_none,
 )
 from muster.pql.interpret import evaluate_constant
+from muster.pql.traversal import free_variables, walk
 from muster.pql.types import (
     BOOLEAN,
     DATETIME,

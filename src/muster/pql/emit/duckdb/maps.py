@@ -9,14 +9,7 @@ from muster.pql.bound import Bound
 from muster.pql.emit.duckdb import objects, sql
 from muster.pql.emit.duckdb.sql import NoForm, Sql
 from muster.pql.emit.duckdb.texts import as_text
-from muster.pql.emit.duckdb.values import (
-    Emission,
-    Value,
-    as_stored,
-    element_type,
-    fit,
-    item_of,
-)
+from muster.pql.emit.duckdb.values import Emission, Value, as_stored, element_type, fit, item_of
 from muster.pql.types import STRING, ArrayType, MapType, ObjectType, Type
 
 
@@ -27,7 +20,8 @@ def entry(e: Emission, node: bound.Entry) -> Value | None:
         return None
     if not isinstance(value.type, MapType):
         raise NoForm
-    return fit(Value(sql.call("MAP_EXTRACT_VALUE", value.sql, name.sql), value.type.value), node.of)
+    found = sql.call("MAP_EXTRACT_VALUE", value.sql, name.sql)
+    return fit(Value(found, value.type.value, ordered=value.ordered), node.of)
 
 
 def entries(e: Emission, map_: Bound) -> Value | None:
@@ -40,7 +34,8 @@ def entries(e: Emission, map_: Bound) -> Value | None:
     name = e.name()
     present = sql.is_present(sql.field(sql.column(name), "value"))
     kept = sql.list_filter(sql.call("MAP_ENTRIES", value.sql), name, present)
-    return Value(kept, ArrayType(ObjectType({"key": STRING, "value": value.type.value})), clean=True)
+    pair = ObjectType({"key": STRING, "value": value.type.value})
+    return Value(kept, ArrayType(pair), clean=True, ordered=value.ordered)
 
 
 def _value_type(found: Value) -> Type:
@@ -56,7 +51,8 @@ def entry_parts(e: Emission, map_: Bound, part: str) -> Value | None:
         return None
     name = e.name()
     parts = sql.list_transform(found.sql, name, sql.field(sql.column(name), part))
-    return Value(parts, ArrayType(STRING if part == "key" else _value_type(found)), clean=True)
+    type_ = ArrayType(STRING if part == "key" else _value_type(found))
+    return Value(parts, type_, clean=True, ordered=found.ordered)
 
 
 def _bind_pair(e: Emission, node: bound.PairsOver | bound.MapEntries, found: Value, name: str) -> None:
@@ -76,8 +72,9 @@ def pairs(e: Emission, node: bound.PairsOver) -> Value | None:
         return None
     each = sql.list_transform(found.sql, name, value.sql)
     if isinstance(value.type, ArrayType):
-        return Value(sql.call("FLATTEN", each), value.type, naive=value.naive)
-    return Value(each, ArrayType(value.type), naive=value.naive)
+        flat = sql.call("FLATTEN", each)
+        return Value(flat, value.type, naive=value.naive, ordered=found.ordered and value.ordered)
+    return Value(each, ArrayType(value.type), naive=value.naive, ordered=found.ordered)
 
 
 def map_value(e: Emission, node: Bound) -> Value | None:
@@ -125,7 +122,9 @@ def _group_by(e: Emission, node: bound.GroupBy) -> Value | None:
         groups = sql.list_transform(names, other, sql.struct({"k": sql.column(other), "v": members}))
         return sql.call("MAP_FROM_ENTRIES", groups)
 
-    return Value(e.held(packs, grouped), MapType(elements.type))
+    # Distinct keys come in any order where nobody asks for one.
+    in_order = e.keeps_order and elements.ordered
+    return Value(e.held(packs, grouped), MapType(elements.type), ordered=in_order)
 
 
 def _texts(e: Emission, keys: Value) -> Sql:
@@ -135,9 +134,12 @@ def _texts(e: Emission, keys: Value) -> Sql:
 
 def _map_entries(e: Emission, node: bound.MapEntries) -> Value | None:
     """New keys with their values; a key stands where it came first, with the value that came last."""
-    found = entries(e, node.map)
+    with e.in_order():
+        found = entries(e, node.map)
     if found is None:
         return None
+    if not found.ordered:
+        raise NoForm
     item, pack, name = e.name(), e.name(), e.name()
     _bind_pair(e, node, found, item)
     key, value = e.value(node.key), e.kept(node.value)
@@ -163,4 +165,4 @@ def _map_entries(e: Emission, node: bound.MapEntries) -> Value | None:
         pair = sql.struct({"k": sql.column(name), "v": sql.field(last, "v")})
         return sql.call("MAP_FROM_ENTRIES", sql.list_transform(names, name, pair))
 
-    return Value(e.held(packs, last_of_each), MapType(value.type))
+    return Value(e.held(packs, last_of_each), MapType(value.type), ordered=e.keeps_order)

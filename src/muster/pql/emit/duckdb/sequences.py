@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from muster.pql import bound
-from muster.pql.bound import TRUE, Bound, Variable, children, conjunction, free_variables
+from muster.pql.bound import TRUE, Bound, Variable, conjunction
 from muster.pql.emit.duckdb import sql
 from muster.pql.emit.duckdb.sql import Sql
 from muster.pql.emit.duckdb.times import same_clock
 from muster.pql.emit.duckdb.values import Emission, Value, item_of, length, longer_than_none
+from muster.pql.traversal import children, free_variables
 from muster.pql.types import ArrayType, ObjectType
 
 

@@ -1,4 +1,4 @@
-"""Warnings: what is valid, and probably means another thing than it says.
+"""The search for warnings.
 
 The binder notes what every part of the query came to mean; then the query is gone through once as it was written, so
 that each warning has its place and, where there is a better way to say it, the text of it.
@@ -13,31 +13,17 @@ from datetime import datetime
 from typing import Any
 
 from muster.pql import bound, syntax
-from muster.pql.bound import (
-    PROFILE_ID,
-    Bound,
-    BoundQuery,
-    Notes,
-    Variable,
-    conjunction,
-    substitute,
-    walk,
-)
-from muster.pql.comparisons import comparison_traps
+from muster.pql.bound import PROFILE_ID, Bound, BoundQuery, Notes, Variable, conjunction
 from muster.pql.errors import Place, PqlWarning, position
 from muster.pql.facts.verdicts import Verdicts
 from muster.pql.facts.windows import can_never_hold
-from muster.pql.limits import Sizes
 from muster.pql.normal import is_always_present
 from muster.pql.printer import print_text
 from muster.pql.temporal import FIXED_UNITS
-from muster.pql.types import (
-    ANY,
-    DATE,
-    DATETIME,
-    ArrayType,
-    Type,
-)
+from muster.pql.traps.comparisons import comparison_traps
+from muster.pql.traps.limits import Sizes
+from muster.pql.traversal import substitute, walk
+from muster.pql.types import ANY, DATE, DATETIME, ArrayType, Type
 
 NEVER_HOLDS = "NEVER_HOLDS"
 
