@@ -336,8 +336,9 @@ class Binder:
             case ObjectType() if self._open:
                 return _NOTHING
             case ObjectType(fields):
-                return self._unknown(name, place, f"there is no field {name} here", nearest(name, fields))
-        return self._unknown(name, place, f"{describe(base.type)} has no fields", None)
+                hint = nearest(name, fields) or _method_of(name)
+                return self._unknown(name, place, f"there is no field {name} here", hint)
+        return self._unknown(name, place, f"{describe(base.type)} has no fields", _method_of(name))
 
     # --- calls
 
@@ -365,6 +366,11 @@ class Binder:
             self.mismatch(node.place, "array", source.type)
             return _NOTHING
         variable = self.new(element(source.type))
+        if isinstance(condition, syntax.Literal) and condition.kind == "integer":
+            message = "brackets filter and take a condition; the first element is head()"
+            return self.fail(
+                condition.place, "TYPE_MISMATCH", message, expected=("condition",), found="integer"
+            )
         return bound.Where(source, variable, self.condition(condition, env.enter(variable)))
 
     # --- operators
@@ -587,6 +593,12 @@ class Binder:
         if value.type not in TEMPORAL and value.type != ANY:
             return self.mismatch(chain.time_places[-1], "date or date-time", value.type)
         return value
+
+
+def _method_of(name: str) -> str | None:
+    """The call that was meant where a method's name stands like a field."""
+    known = _ALIASES.get(name, name)
+    return f"{known}()" if known in METHODS and METHODS[known].least == 0 else None
 
 
 def _is_stored(value: Bound) -> bool:

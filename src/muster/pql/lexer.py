@@ -87,8 +87,11 @@ class _Lexer:
     def _place(self, at: int, length: int) -> Place:
         return Place(self._line, at - self._line_start + 1, length)
 
-    def _error(self, at: int, message: str, *, hint: str | None = None, code: Code = "SYNTAX") -> PqlError:
-        return PqlError.at(self._place(at, 1), code, message, found=self._text[at : at + 1], suggestion=hint)
+    def _error(
+        self, at: int, message: str, *, hint: str | None = None, code: Code = "SYNTAX", length: int = 1
+    ) -> PqlError:
+        found = self._text[at : at + length]
+        return PqlError.at(self._place(at, 1), code, message, found=found, suggestion=hint)
 
     def _token(self, match: re.Match[str], kind: str, place: Place) -> Token:
         """The token that a match of the table is."""
@@ -113,7 +116,7 @@ class _Lexer:
             case "parameter":
                 return Token("parameter", text, place, int(match.group("parameter")))
         meant = _FOREIGN[text[:2]]
-        error = self._error(match.start(), f"{text[:2]} is no operator", hint=meant)
+        error = self._error(match.start(), f"{text[:2]} is no operator", hint=meant, length=2)
         return Token("word" if meant.isalpha() else "operator", meant, place, meant, error)
 
     def _word(self, text: str, place: Place) -> Token:
@@ -131,12 +134,16 @@ class _Lexer:
         if digits.isdigit():
             # Comparing lengths first: int() of a very long text is slow, and limited by the interpreter.
             if len(digits.lstrip("0")) > 19 or int(digits.lstrip("0") or "0") > INTEGER_MAX:
-                error = self._error(at, "the number is larger than 64 bits hold", code="BAD_VALUE")
+                error = self._error(
+                    at, "the number is larger than 64 bits hold", code="BAD_VALUE", length=len(digits)
+                )
                 return Token("integer", digits, place, INTEGER_MAX, error)
             return Token("integer", digits, place, int(digits.lstrip("0") or "0"))
         value = float(digits)
         if value == float("inf"):
-            error = self._error(at, "the number is larger than a double holds", code="BAD_VALUE")
+            error = self._error(
+                at, "the number is larger than a double holds", code="BAD_VALUE", length=len(digits)
+            )
             return Token("double", digits, place, 1.0, error)
         return Token("double", digits, place, value)
 

@@ -31,6 +31,8 @@ _BINARY = {
     "or": _OR,
     "and": _AND,
 }
+_AFTER_OCCURS = ("comparison", "before", "after", "from", "between", "on", "date")
+_FOREIGN_SIDES = ("around", "within", "near")
 _OPERAND_KINDS = ("name", "quoted", "string", "integer", "double", "parameter")
 
 
@@ -423,17 +425,43 @@ class _Parser(Cursor):
             return syntax.Between(lower, self._anchor(), place=place, start=place)
         if self._is_soft("on") and self._starts_anchor(self._peek(1)):
             self._next()
+        if self._is("in"):
+            raise self._error(
+                token, _AFTER_OCCURS, "in does not follow occurs; a window is a distance", self._window(1)
+            )
+        if (
+            token.kind == "name"
+            and token.text.lower() in _FOREIGN_SIDES
+            and self._starts_anchor(self._peek(1))
+        ):
+            self._next()
+            message = f"{token.text} does not follow occurs; to either side of a time is a distance with from"
+            raise self._error(self._peek(), _AFTER_OCCURS, message, "<= 1 day from")
         return syntax.During(self._anchor(), place=place, start=place)
+
+    def _window(self, ahead: int) -> str:
+        """How `last 3 days`, read from some tokens ahead, is written in the language; an example where it cannot be read."""
+        side = "after" if self._is("next", ahead) else "before"
+        if self._is("last", ahead) or self._is("next", ahead):
+            ahead += 1
+        amount, unit = self._peek(ahead), self._peek(ahead + 1)
+        if amount.kind != "integer" or unit.text not in UNIT_WORDS:
+            return f"<= 3 days {side} now"
+        return f"<= {amount.text} {unit.text} {side} now"
 
     def _distance(self, comparison: str, place: Place) -> syntax.When:
         amount = self._peek()
         if amount.kind != "integer":
-            raise self._error(amount, ("whole number",))
+            message = "a distance is a whole number that is written out"
+            if amount.text == "-":
+                message += " and not negative; before and after say on which side"
+            raise self._error(amount, ("whole number",), message)
         self._next()
         unit = self._unit()
         direction = self._peek()
         if direction.kind != "word" or direction.text not in ("before", "after", "from"):
-            raise self._error(direction, ("before", "after", "from"))
+            message = "a distance needs a direction: before, after or from"
+            raise self._error(direction, ("before", "after", "from"), message)
         self._next()
         anchor = self._anchor()
         value = int(amount.value)
@@ -461,7 +489,11 @@ class _Parser(Cursor):
                 self._next()
                 return syntax.Period(token.text, self._unit(), place=token.place, start=token.place)
             if token.text != "this":
+                window = self._window(0)
                 self._next()
+                if self._peek().kind == "integer":
+                    message = f"{token.text} takes one calendar unit; a window is a distance"
+                    raise self._error(self._peek(), ("unit of time",), message, window)
                 raise self._error(self._peek(), ("unit of time",))
         return self._nested(self._postfix)
 

@@ -62,8 +62,9 @@ class At:
             return None
         if isinstance(node, syntax.Broken):
             return None
-        message = f"{kind} literal needed"
-        self.binder.fail(node.place, "TYPE_MISMATCH", message, expected=(f"{kind} literal",))
+        found = _described(node)
+        message = f"{kind} literal needed, {found} found"
+        self.binder.fail(node.place, "TYPE_MISMATCH", message, expected=(f"{kind} literal",), found=found)
         return None
 
     def element(self, type_: Type, *, condition: bool = False) -> tuple[Variable, Bound]:
@@ -88,6 +89,11 @@ class At:
         return self.binder.mismatch(self.place, expected, receiver.type)
 
 
+def _described(node: syntax.Expr) -> str:
+    """What stands where a literal is needed, in words."""
+    return f"{node.kind} literal" if isinstance(node, syntax.Literal) else "an expression"
+
+
 Handler = Callable[[At, Bound], Bound]
 
 
@@ -108,7 +114,7 @@ def check_call(binder: Binder, node: syntax.Call, least: int, most: int, lambdas
         binder.fail(
             node.place,
             "BAD_ARGUMENTS",
-            f"{node.name} takes {wanted} arguments, {given} given",
+            f"{node.name} takes {wanted} {'argument' if wanted == '1' else 'arguments'}, {given} given",
             expected=(wanted,),
             found=str(given),
         )
