@@ -6,7 +6,7 @@ events count in several files adds up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from sqlglot import exp
 from muster.pql.arrow_types import physical_type
 from muster.pql.emit.closures import compile_query
 from muster.pql.emit.duckdb import event_predicate, event_value, profile_predicate
+from muster.pql.paths import Path
 from muster.pql.plan import Atom, EventAtom, Plan, ProfileAtom, SegmentAtom
 from muster.pql.tables.masks import bounds, combined
 from muster.pql.tables.tally import Tally
@@ -219,7 +220,7 @@ class BucketEvaluation:
         answer = np.zeros(self._reader.row_count, dtype=np.bool_)
         if people.any():
             satisfies = compile_query(definition.plan.query).at(self._now)
-            for row, profile in self._people(definition.policy_id, people):
+            for row, profile in self._people(definition, people):
                 memberships = self._memberships(definition, row, done)
                 answer[row] = satisfies(profile, memberships)
         return answer
@@ -230,30 +231,46 @@ class BucketEvaluation:
             for id_ in definition.plan.segment_ids
         }
 
-    def _people(self, policy_id: str, candidates: Mask) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Profiles with their events, as plain data."""
-        events: dict[int, list[dict[str, Any]]] = {}
-        for type_ in self._reader.event_types:
-            for slice_ in self._reader.events(type_):
-                for row, event in self._rows_of(slice_, candidates, ORIGIN_COLUMNS):
-                    events.setdefault(row, []).append(event)
-        for slice_ in self._reader.profiles(policy_id):
-            for row, profile in self._rows_of(slice_, candidates, PROFILE_COLUMNS):
+    def _people(self, definition: Planned, candidates: Mask) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Profiles with their events, as plain data; of both, the fields that a definition reads."""
+        paths = definition.plan.paths
+        own = {path[0] for path in paths}
+        events = self._events_of(candidates, paths) if "xEvent" in own else {}
+        for slice_ in self._reader.profiles(definition.policy_id):
+            for row, profile in self._rows_of(slice_, candidates, own):
                 yield (
                     row,
                     {**profile, "xEvent": events.get(row, []), "segmentMembership": self._stored_map(row)},
                 )
 
+    def _events_of(self, candidates: Mask, paths: Collection[Path]) -> dict[int, list[dict[str, Any]]]:
+        """Events by row, with the fields that some paths lead to; whole ones where a path ends at the events."""
+        fields = {path[1] for path in paths if path[0] == "xEvent" and len(path) > 1} | {"timestamp"}
+        wanted = None if ("xEvent",) in paths else fields
+        events: dict[int, list[dict[str, Any]]] = {}
+        for type_ in self._reader.event_types:
+            for slice_ in self._reader.events(type_):
+                for row, event in self._rows_of(slice_, candidates, wanted):
+                    events.setdefault(row, []).append(event)
+        return events
+
     def _rows_of(
-        self, slice_: Slice, candidates: Mask, hidden: Sequence[str]
+        self, slice_: Slice, candidates: Mask, fields: Collection[str] | None
     ) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Rows of a file with some of its fields, or all of them; what is ours is left out."""
         wanted = candidates if slice_.hidden is None else candidates & ~slice_.hidden
         file = pq.ParquetFile(self._reader.local(slice_.path))
-        for batch in file.iter_batches(16_384):
+        ours = {*ORIGIN_COLUMNS, *PROFILE_COLUMNS}
+        names = [
+            name
+            for name in file.schema_arrow.names
+            if name not in ours and (fields is None or name in fields)
+        ]
+        for batch in file.iter_batches(16_384, columns=["_row", *names]):
             keep = wanted[batch.column("_row").to_numpy()]
             if keep.any():
                 for item in batch.filter(pa.array(keep)).to_pylist(maps_as_pydicts="strict"):
-                    yield item["_row"], {name: value for name, value in item.items() if name not in hidden}
+                    yield item.pop("_row"), item
 
     @staticmethod
     def _key(policy_id: str, atom: Atom) -> tuple[str, str]:
