@@ -122,6 +122,16 @@ _CAMPAIGN_EVENTS = """
     ORDER BY timestamp, _id
 """
 
+_CAMPAIGNS = """
+    SELECT
+        campaign_id::VARCHAR AS id,
+        campaign_type AS type,
+        strftime(start_date + to_days($shift_days), '%Y-%m-%d') AS startDate,
+        strftime(end_date + to_days($shift_days), '%Y-%m-%d') AS endDate
+    FROM campaign_descriptions
+    ORDER BY campaign_id
+"""
+
 _TABLES = (
     "transactions",
     "products",
@@ -175,6 +185,11 @@ class RetailData:
     def campaign_events(self, tenant: str) -> pa.Table:
         """Events: coupons that were redeemed, mailings that were received."""
         return self._table(_CAMPAIGN_EVENTS, tenant, shift_days=self.shift_days)
+
+    def campaigns(self) -> Mapping[str, Mapping[str, str]]:
+        """What events name by `campaignId`: the type of each campaign, and its first and last day."""
+        rows = self._cursor.execute(_CAMPAIGNS, {"shift_days": self.shift_days}).fetchall()
+        return {id_: {"type": type_, "startDate": start, "endDate": end} for id_, type_, start, end in rows}
 
     def _table(self, query: str, tenant: str, **parameters: Any) -> pa.Table:
         table = self._cursor.sql(query, params=parameters).to_arrow_table()

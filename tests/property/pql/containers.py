@@ -108,8 +108,11 @@ class Containers(Scalars):
     def _sizes(self, sight: Sight, depth: int) -> str:
         source, element = self.objects(sight, depth)
         groups = f"{source}.groupBy({self.per_element(sight, element, 0, self.key)})"
+        inside = sight.enter(element)
         return self.one(
             [
+                f"{groups}.map(this.sum({self.number(inside, 0)}))",
+                f"{groups}.map((k, v) => v.max({self.number(inside, 0)}))",
                 f"{groups}.map(this.count())",
                 f"{groups}.map((k, v) => v.count())",
                 f"{groups}.values().map(this.count())",
@@ -224,6 +227,7 @@ class Containers(Scalars):
         return self.one(
             [
                 f"{groups}.map((k, v) => mapEntry({key}, v.count()))",
+                f"{groups}.map((k, v) => mapEntry({key}, v.sum({self.number(sight.enter(element), 0)})))",
                 f"$1.quota.map((k, v) => mapEntry({self.one(['k', 'v', '$1.name'])}, {self.one(['v', 'v / 2', 'v % 0'])}))",
                 "$1.lists.map((k, v) => mapEntry(k, v.sum()))",
             ]

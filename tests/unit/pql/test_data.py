@@ -326,6 +326,14 @@ def test_columns_of_other_types_than_the_schema_are_read_value_by_value(tmp_path
     assert members(people, "born.isNotNull()") == [0]
 
 
+def test_schema_that_makes_references_of_texts_leaves_the_columns_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "people.parquet"
+    pq.write_table(pa.table({"shop": ["s1", None]}), path)
+    people = read_people(path, schema=ObjectType({"shop": ReferenceType("shops")}))
+    assert isinstance(people.profiles, pa.Table)
+    assert people.schema == ObjectType({"shop": ReferenceType("shops")})
+
+
 def test_column_that_no_field_can_hold_is_named(tmp_path: Path) -> None:
     path = tmp_path / "people.arrow"
     table = pa.table({"image": pa.array([b"\xff\xfe"])})
