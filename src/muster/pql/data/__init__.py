@@ -6,8 +6,9 @@ A schema that nobody wrote down is inferred (`inference`); what does not fit it 
 """
 
 from muster.pql.data.events import with_events
+from muster.pql.data.files import UnreadableData
 from muster.pql.data.inference import Inferred, infer_object
-from muster.pql.data.people import People, UnreadableData, read_entities, read_people, read_schema
+from muster.pql.data.people import People, read_entities, read_people, read_schema
 
 __all__ = [
     "Inferred",

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from muster.pql.data.people import People, UnreadableData
+from muster.pql.data.files import UnreadableData
+from muster.pql.data.people import People
 from muster.pql.types import DATETIME, ArrayType, ObjectType
 from muster.pql.values import text
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from muster.pql.data.files import UnreadableData, form_of, read_bytes
 from muster.pql.data.inference import infer_object
 from muster.pql.interpret import Entities
 from muster.pql.notation import read_object
@@ -20,34 +20,7 @@ from muster.pql.values import instant_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Form = Literal["json", "lines", "parquet", "arrow", "csv"]
-_FORMS: Mapping[str, Form] = {
-    ".json": "json",
-    ".jsonl": "lines",
-    ".ndjson": "lines",
-    ".parquet": "parquet",
-    ".arrow": "arrow",
-    ".feather": "arrow",
-    ".ipc": "arrow",
-    ".csv": "csv",
-    ".tsv": "csv",
-}
-_FORM_HINT = "Known are .json, .jsonl, .ndjson, .parquet, .arrow, .feather, .ipc, .csv and .tsv"
 _ROW_HINT = "Each person is a JSON object"
-
-
-@dataclass(eq=False)
-class UnreadableData(Exception):
-    """{path}, line {line}: {problem}. {remedy}."""
-
-    path: Path
-    problem: str
-    remedy: str
-    line: int | None = None
-
-    def __str__(self) -> str:
-        where = f"{self.path}, line {self.line}" if self.line else str(self.path)
-        return f"{where}: {self.problem}. {self.remedy}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +62,7 @@ def read_people(path: Path, *, schema: ObjectType | None = None) -> People:
     Raises:
         UnreadableData: There is no such file, or it is not what it should be.
     """
-    form = _form_of(path)
+    form = form_of(path)
     if form in ("json", "lines"):
         text = _read_text(path)
         document = _rows_of_lines(path, text) if form == "lines" else _document(path, text)
@@ -120,43 +93,9 @@ def read_entities(path: Path, people: People) -> People:
 # --- bytes and text
 
 
-def _form_of(path: Path) -> Form:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] == ".gz":
-        suffixes.pop()
-    if suffixes and suffixes[-1] in _FORMS:
-        return _FORMS[suffixes[-1]]
-    head = _read_bytes(path, 64).lstrip(b"\xef\xbb\xbf \t\r\n")
-    if head.startswith(b"PAR1"):
-        return "parquet"
-    if head.startswith(b"ARROW1"):
-        return "arrow"
-    if head.startswith((b"{", b"[")):
-        return "json"
-    raise UnreadableData(path, "the name does not say what the file is", _FORM_HINT)
-
-
-def check_readable(path: Path) -> None:
-    """Raise `UnreadableData` when there is no such file or it may not be read."""
-    _read_bytes(path, 1)
-
-
-def _read_bytes(path: Path, byte_count: int = -1) -> bytes:
-    try:
-        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            return file.read(byte_count)
-    except FileNotFoundError as error:
-        raise UnreadableData(path, "there is no such file", "Give the path of a file with people") from error
-    except (OSError, EOFError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UnreadableData(
-            path, f"the file cannot be read ({reason})", "Give a file that can be"
-        ) from error
-
-
 def _read_text(path: Path) -> str:
     try:
-        return _read_bytes(path).decode("utf-8-sig")
+        return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnreadableData(path, f"byte {error.start:,} is no UTF-8", "Text must be UTF-8") from error
 

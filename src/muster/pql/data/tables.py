@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from muster.pql.arrow_types import arrow_of, physical_type, type_of_arrow
-from muster.pql.data.people import Form, UnreadableData, check_readable
+from muster.pql.data.files import Form, UnreadableData, check_readable
 from muster.pql.temporal import parse_iso
 from muster.pql.types import BOOLEAN, DATE, DATETIME, INTEGER, NUMBER, ObjectType, Type, is_text
 from muster.pql.values import INTEGER_MAX, INTEGER_MIN, instant_of, real
