@@ -2,13 +2,13 @@
 
 A query passes through these stages; each is usable alone, and none imports anything else of the project.
 
-    text ── parse ──┐
-                    ├─► syntax tree ── bind ─► bound query ─┬─► interpret.matches    one profile, the judge
-    JSON ─ read_json ┘   │                    (types, names, └─► plan ─► atoms ─► emit.duckdb    columns
-                         └─ print_text,        errors)
-                            format_text,
-                            write_json,
-                            in_english
+    text ─── parse ───┐
+                      ├─► syntax tree ── bind ──► bound query ─┬─► matches          one profile, the judge
+    JSON ─ read_json ─┘    │               (types, names,      ├─► compile_query    one profile, fast
+                           └─ print_text    errors, facts,     └─► plan ─► atoms    many profiles, as columns:
+                              format_text   warnings)                               tables.ProfileTable
+                              write_json
+                              in_english
 
 What is wrong with a query comes as `PqlErrors`: all problems, each with a code, a place and, if there is one, a hint.
 """
@@ -16,6 +16,7 @@ What is wrong with a query comes as `PqlErrors`: all problems, each with a code,
 from muster.pql.bind import bind
 from muster.pql.bound import BoundQuery
 from muster.pql.check import check
+from muster.pql.emit.closures import Matcher, compile_query
 from muster.pql.english import in_english
 from muster.pql.errors import PqlError, PqlErrors, PqlWarning
 from muster.pql.evaluate import ENGINES, Engine, evaluate
@@ -58,6 +59,7 @@ __all__ = [
     "EventUse",
     "Facts",
     "MapType",
+    "Matcher",
     "Method",
     "ObjectType",
     "Obstacle",
@@ -70,6 +72,7 @@ __all__ = [
     "Window",
     "bind",
     "check",
+    "compile_query",
     "evaluate",
     "facts",
     "format_text",
