@@ -6,7 +6,7 @@ events count in several files adds up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,10 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlglot import exp
 
+from muster.evaluate.doubtful import DoubtfulPeople
 from muster.pql.arrow_types import physical_type
-from muster.pql.emit.closures import compile_query
 from muster.pql.emit.duckdb import event_predicate, event_value, profile_predicate
-from muster.pql.paths import Path
 from muster.pql.plan import Atom, EventAtom, Plan, ProfileAtom, SegmentAtom
 from muster.pql.tables.masks import bounds, combined
 from muster.pql.tables.tally import Tally
@@ -56,6 +55,7 @@ class BucketEvaluation:
         now: The instant of the evaluation, for every definition the same.
         stored: Membership of a definition that is not evaluated in this job, by row.
         stored_map: `segmentMembership` of one row before this job.
+        limits: Of `DoubtfulPeople`.
     """
 
     def __init__(
@@ -66,12 +66,13 @@ class BucketEvaluation:
         now: datetime,
         stored: Callable[[str], Mask],
         stored_map: Callable[[int], Mapping[str, Any]],
+        **limits: int,
     ) -> None:
         self._cursor = cursor
         self._reader = reader
         self._now = now
         self._stored = stored
-        self._stored_map = stored_map
+        self._doubtful = DoubtfulPeople(cursor, reader, now=now, stored_map=stored_map, **limits)
         self._results: dict[tuple[str, str], Mask] = {}
 
     def members(self, definitions: Sequence[Planned]) -> dict[str, Mask]:
@@ -102,9 +103,10 @@ class BucketEvaluation:
         if all(atom.key in known for atom in definition.plan.atoms):
             return combined(definition.plan.condition, known, row_count)
         outcome = bounds(definition.plan.condition, known, row_count)
-        # Person by person, so only those about whom the columns leave a doubt.
+        # What needs a person's data together is dear, so only those about whom the scans leave a doubt are asked.
         doubtful = outcome.possible & ~outcome.certain & self._reader.persons.alive
-        return outcome.certain | self._one_by_one(definition, doubtful, done)
+        used = {id_: done[id_] if id_ in done else self._stored(id_) for id_ in definition.plan.segment_ids}
+        return outcome.certain | self._doubtful.members(definition.plan, definition.policy_id, doubtful, used)
 
     # --- profiles
 
@@ -214,63 +216,6 @@ class BucketEvaluation:
                 visible = ~slice_.hidden[rows]
                 rows, table = rows[visible], table.filter(pa.array(visible))
             yield rows, table
-
-    def _one_by_one(self, definition: Planned, people: Mask, done: Mapping[str, Mask]) -> Mask:
-        """Ask about some persons, one after another."""
-        answer = np.zeros(self._reader.row_count, dtype=np.bool_)
-        if people.any():
-            satisfies = compile_query(definition.plan.query).at(self._now)
-            for row, profile in self._people(definition, people):
-                memberships = self._memberships(definition, row, done)
-                answer[row] = satisfies(profile, memberships)
-        return answer
-
-    def _memberships(self, definition: Planned, row: int, done: Mapping[str, Mask]) -> dict[str, bool]:
-        return {
-            id_: bool(done[id_][row] if id_ in done else self._stored(id_)[row])
-            for id_ in definition.plan.segment_ids
-        }
-
-    def _people(self, definition: Planned, candidates: Mask) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Profiles with their events, as plain data; of both, the fields that a definition reads."""
-        paths = definition.plan.paths
-        own = {path[0] for path in paths}
-        events = self._events_of(candidates, paths) if "xEvent" in own else {}
-        for slice_ in self._reader.profiles(definition.policy_id):
-            for row, profile in self._rows_of(slice_, candidates, own):
-                yield (
-                    row,
-                    {**profile, "xEvent": events.get(row, []), "segmentMembership": self._stored_map(row)},
-                )
-
-    def _events_of(self, candidates: Mask, paths: Collection[Path]) -> dict[int, list[dict[str, Any]]]:
-        """Events by row, with the fields that some paths lead to; whole ones where a path ends at the events."""
-        fields = {path[1] for path in paths if path[0] == "xEvent" and len(path) > 1} | {"timestamp"}
-        wanted = None if ("xEvent",) in paths else fields
-        events: dict[int, list[dict[str, Any]]] = {}
-        for type_ in self._reader.event_types:
-            for slice_ in self._reader.events(type_):
-                for row, event in self._rows_of(slice_, candidates, wanted):
-                    events.setdefault(row, []).append(event)
-        return events
-
-    def _rows_of(
-        self, slice_: Slice, candidates: Mask, fields: Collection[str] | None
-    ) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Rows of a file with some of its fields, or all of them; what is ours is left out."""
-        wanted = candidates if slice_.hidden is None else candidates & ~slice_.hidden
-        file = pq.ParquetFile(self._reader.local(slice_.path))
-        ours = {*ORIGIN_COLUMNS, *PROFILE_COLUMNS}
-        names = [
-            name
-            for name in file.schema_arrow.names
-            if name not in ours and (fields is None or name in fields)
-        ]
-        for batch in file.iter_batches(16_384, columns=["_row", *names]):
-            keep = wanted[batch.column("_row").to_numpy()]
-            if keep.any():
-                for item in batch.filter(pa.array(keep)).to_pylist(maps_as_pydicts="strict"):
-                    yield item.pop("_row"), item
 
     @staticmethod
     def _key(policy_id: str, atom: Atom) -> tuple[str, str]:

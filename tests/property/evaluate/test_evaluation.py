@@ -39,6 +39,10 @@ QUERIES = (
     'exists A from xEvent where A.eventType = "view", B from xEvent where B.eventType = "buy" and B.timestamp occurs after A.timestamp',
     'person.`first` = "Bob" and chain(xEvent, timestamp, [A: WHAT(eventType = "view"), B: WHAT(eventType = "buy")])',
     'inSegment("q0") and not inSegment("q4")',
+    'xEvent.topN(amount, 2).exists(eventType = "buy" and inSegment("q0"))',
+    "xEvent.groupBy(eventType).map(this.count()).max() >= 2 and tags.count() < 3",
+    'xEvent[eventType = ^.person.`first`] or xEvent.head().eventType = "view" and person.`last`.isNull()',
+    'xEvent.eventType.regexGroup("(b)|(v)", 2) = "v"',
 )
 
 
@@ -100,8 +104,11 @@ def people(store: Store) -> dict[str, dict[str, Any]]:
     return found
 
 
+@pytest.mark.parametrize("limits", [{}, {"one_by_one_max": 0, "together_max": 3}], ids=["alone", "together"])
 @pytest.mark.parametrize("seed", range(12))
-def test_columns_over_base_and_runs_agree_with_the_judge(make_store: Any, seed: int) -> None:
+def test_columns_over_base_and_runs_agree_with_the_judge(
+    make_store: Any, seed: int, limits: dict[str, int]
+) -> None:
     chance = random.Random(seed)
     store: Store = make_store(persons_max=chance.choice([3, 1000]), runs_max=3)
     planned = [
@@ -117,7 +124,7 @@ def test_columns_over_base_and_runs_agree_with_the_judge(make_store: Any, seed: 
         nobody = np.zeros(reader.row_count, dtype=np.bool_)
         with store.workspace.engine.cursor() as cursor:
             evaluation = BucketEvaluation(
-                cursor, reader, now=NOW, stored=partial(same, nobody), stored_map=no_memberships
+                cursor, reader, now=NOW, stored=partial(same, nobody), stored_map=no_memberships, **limits
             )
             for id_, mask in evaluation.members(planned).items():
                 said[id_] |= {xid_of(reader.persons.hashes[row].tobytes()) for row in np.flatnonzero(mask)}
