@@ -58,13 +58,21 @@ def _store(persons: int, events: int, count: int) -> None:
             statements,
             f"{by_statement * 1000:.1f} ms a definition; together is {by_statement / (together / count):.1f} times faster",
         )
+        sequence = store.sequence()
+        together = best_of(lambda: _evaluate(store, [sequence]))
+        alone = best_of(lambda: _evaluate(store, [sequence], one_by_one_max=persons), 1)
+        figures.row(
+            "a sequence of events, people as columns",
+            together,
+            f"{alone / together:.1f} times as fast as one by one",
+        )
         lookups = best_of(store.look_up_hundred)
         figures.row("100 entities by identity", lookups, f"{lookups * 10:.1f} ms an entity")
         figures.show()
         store.close()
 
 
-def _evaluate(store: BenchStore, planned: list[Planned]) -> int:
+def _evaluate(store: BenchStore, planned: list[Planned], **limits: int) -> int:
     members = 0
     for bucket in store.snapshot.buckets:
         reader = BucketReader(bucket, store.workspace.lake)
@@ -75,6 +83,7 @@ def _evaluate(store: BenchStore, planned: list[Planned]) -> int:
                 now=store.now,
                 stored=lambda id_: store.nobody(reader),  # noqa: B023 - called within this turn of the loop
                 stored_map=lambda _: {},
+                **limits,
             )
             members += sum(int(mask.sum()) for mask in evaluation.members(planned).values())
     return members

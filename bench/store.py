@@ -62,12 +62,20 @@ class BenchStore:
 
     def definitions(self, count: int) -> list[Planned]:
         """Definitions as a retailer would write them; each differs from the others in some number."""
+        return [self._planned(f"d{number}", _text(number)) for number in range(count)]
+
+    def sequence(self) -> Planned:
+        """A view, and a purchase within a week of it: needs a person's events together."""
+        return self._planned(
+            "sequence",
+            'chain(xEvent, timestamp, [A: WHAT(eventType = "view"), B: WHAT(eventType = "buy")'
+            " WHEN(<= 7 days after A.timestamp)])",
+        )
+
+    def _planned(self, id_: str, text: str) -> Planned:
         profile = physical_type(PROFILES)
         schema = ObjectType({**profile.fields, "xEvent": ArrayType(physical_type(EVENTS))})
-        return [
-            Planned(f"d{number}", self.policy.id, plan(pql.bind(pql.parse(text), schema)))
-            for number, text in enumerate(_text(number) for number in range(count))
-        ]
+        return Planned(id_, self.policy.id, plan(pql.bind(pql.parse(text), schema)))
 
     def by_statements(self, count: int) -> int:
         """The same audiences as one SQL statement each over the same files; gives how many members there are."""
