@@ -48,6 +48,7 @@ from muster.pql.types import (
     TuplesType,
     Type,
     describe,
+    gather,
     is_text,
     unify,
 )
@@ -244,15 +245,18 @@ class Binder:
     def _array(self, items: tuple[syntax.Expr, ...], env: Env) -> Bound:
         type_: Type = ANY
         parts: list[Bound] = []
+        mixed = False
         for item in items:
             part = self.expr(item, env)
-            both = unify(type_, part.type)
-            if both is None:
+            both = gather(type_, part.type)
+            if both is None and not mixed:
                 self.mismatch(item.place, describe(type_), part.type)
+            if both is None:
+                mixed = True
                 continue
             type_ = both
             parts.append(part)
-        return bound.ListOf(ArrayType(type_), tuple(parts))
+        return _NOTHING if mixed else bound.ListOf(ArrayType(type_), tuple(parts))
 
     def _negative(self, operand: syntax.Expr, env: Env) -> Bound:
         value = self.number(operand, env)
@@ -346,13 +350,12 @@ class Binder:
         if node.receiver is None:
             if node.name in FREE:
                 return apply_function(self, node, env)
-            hint = nearest(node.name, FREE)
-            if node.name in METHODS and node.arguments and isinstance(node.arguments[0], syntax.Expr):
-                hint = print_text(syntax.Call(node.arguments[0], node.name, node.arguments[1:]))
-            return self._no_function(node, hint)
+            method = node.name in METHODS or node.name in _ALIASES
+            hint = None if method else nearest(node.name, FREE)
+            return self._no_function(node, hint or _as_method(node))
         receiver = self.expr(node.receiver, env)
         if node.name not in METHODS:
-            return self._no_function(node, _ALIASES.get(node.name) or nearest(node.name, METHODS))
+            return self._no_function(node, _likely_method(node.name))
         return apply_method(self, receiver, node, env)
 
     def _no_function(self, node: syntax.Call, hint: str | None) -> Bound:
@@ -556,7 +559,8 @@ class Binder:
     def _chain(self, node: syntax.Chain, env: Env) -> Bound:
         array = self.expr(node.array, env)
         inner = element(array.type)
-        if array.type != ANY and not isinstance(inner, ObjectType | AnyType):
+        objects = isinstance(array.type, ArrayType) and isinstance(inner, ObjectType | AnyType)
+        if array.type != ANY and not objects:
             self.mismatch(node.array.place, "array of objects", array.type)
             array, inner = _NOTHING, ANY
         steps: list[bound.SequenceStep] = []
@@ -593,6 +597,22 @@ class Binder:
         if value.type not in TEMPORAL and value.type != ANY:
             return self.mismatch(chain.time_places[-1], "date or date-time", value.type)
         return value
+
+
+def _likely_method(name: str) -> str | None:
+    """The method that was probably meant."""
+    return name if name in METHODS else _ALIASES.get(name) or nearest(name, METHODS)
+
+
+def _as_method(node: syntax.Call) -> str | None:
+    """`x.f(…)` for `f(x, …)`, where there is such a method."""
+    method = _likely_method(node.name)
+    if method is None or not node.arguments or not all(map(syntax.is_whole, node.arguments)):
+        return None
+    receiver, *others = node.arguments
+    if isinstance(receiver, syntax.Lambda):
+        return None
+    return print_text(syntax.Call(receiver, method, tuple(others)))
 
 
 def _method_of(name: str) -> str | None:

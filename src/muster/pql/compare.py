@@ -15,6 +15,7 @@ from muster.pql.bound import (
     Convert,
     Kind,
     Lift,
+    ListOf,
     Missing,
     Operator,
     Present,
@@ -59,6 +60,7 @@ def compare(operator: str, left: Bound, right: Bound, new: NewVariable) -> Bound
         variable = new(element(left.type))
         return any_of(left, variable, compare(operator, variable, right, new))
     if right_array:
+        check_items(left.type, right)
         variable = new(element(right.type))
         return any_of(right, variable, compare(operator, left, variable, new))
     if ANY in (left.type, right.type):
@@ -89,9 +91,23 @@ def lift(source: Bound, variable: Variable, body: Bound) -> Bound:
 
 def contains(array: Bound, item: Bound, new: NewVariable, *, item_first: bool) -> Bound:
     """Some element of the array equals the item; with `item_first` the element is converted, else the item."""
+    if item_first:
+        check_items(item.type, array)
     variable = new(element(array.type))
     first, second = (item, variable) if item_first else (variable, item)
     return any_of(array, variable, compare("=", first, second, new))
+
+
+def check_items(left: Type, right: Bound) -> None:
+    """Let a list be compared with values of a type.
+
+    Raises:
+        Incomparable: A literal in the list has no form of that type.
+    """
+    if isinstance(right, ListOf) and (left in NUMERIC or left in TEMPORAL or left == BOOLEAN):
+        for item in right.items:
+            if isinstance(item, Constant) and item.of == STRING:
+                _convert(left, item)
 
 
 def _compare_arrays(operator: str, left: Bound, right: Bound, new: NewVariable) -> Bound:

@@ -10,7 +10,7 @@ from muster.pql import syntax
 from muster.pql.brackets import Brackets
 from muster.pql.errors import ERRORS_MAX, PqlError, Unreadable
 from muster.pql.lexer import Token
-from muster.pql.syntax import DEPTH_MAX, Expr
+from muster.pql.syntax import DEPTH_MAX
 
 T = TypeVar("T")
 
@@ -106,7 +106,7 @@ class Cursor:
 
     # --- errors
 
-    def _guarded(self, read: Callable[[], Expr]) -> Expr:
+    def _guarded(self, read: Callable[[], T]) -> T | syntax.Broken:
         """What `read` gives; where it fails, the error is noted and the rest of the operand is left out."""
         begin, depth = self._at, self._depth
         self._last = len(self._errors)

@@ -376,10 +376,8 @@ class Evaluation:
             if self._with(step.variable, item, step.test):
                 fitting.append((to_ms(time), item))
         fitting.sort(key=lambda pair: pair[0])
-        # The name stands for the last of those chosen: any element that has enough others before or beside it.
-        last_ones = [
-            (time, item) for time, item in fitting if sum(other <= time for other, _ in fitting) >= step.count
-        ]
+        # The name stands for the last of those chosen; those of one time stay in the order of the array.
+        last_ones = fitting[step.count - 1 :]
         if not any(step.variable.id in free_variables(later) for later in node.steps[index + 1 :]):
             # Nobody asks which element it was, so the earliest leaves the most room.
             last_ones = last_ones[:1]

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any, Literal, cast
 
 from muster.pql import syntax
-from muster.pql.errors import PqlError, PqlErrors, Unreadable
+from muster.pql.errors import Place, PqlError, PqlErrors, Unreadable
 from muster.pql.json_node import LINE_END, Enough, JsonNode, Notes, failure_at
 from muster.pql.lexer import INTEGER_MAX
 from muster.pql.parser import flat_logic
@@ -133,11 +133,13 @@ class _Reader(JsonNode):
     def function(self, node: Any, scopes: int = 0) -> syntax.Lambda:
         mapping = self._mapping(node)
         names: list[str] = []
+        places: list[Place] = []
         for index, parameter in enumerate(self._list(mapping, "params")):
             reader = self._down("params", index)
             names.append(reader._text(reader._mapping(parameter), "varName"))
+            places.append(reader._place("varName"))
         body = self._down("body", levels=0)._with(*names, scopes=scopes).expr(self._get(mapping, "body"))
-        return syntax.Lambda(tuple(names), body, place=self._place(), start=self._place())
+        return syntax.Lambda(tuple(names), body, tuple(places), place=self._place(), start=self._place())
 
     def _read(self, node: Any) -> Expr:
         mapping = self._mapping(node)

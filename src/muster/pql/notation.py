@@ -10,6 +10,8 @@ from typing import Any
 
 from muster.pql.types import SCALARS, ArrayType, MapType, ObjectType, ReferenceType, ScalarType, Type
 
+_KINDS = frozenset(("array", "map", "ref", "object"))
+
 
 def read_type(node: Any) -> Type:
     """A type from its notation. Raises `ValueError` that quotes what is none."""
@@ -31,7 +33,9 @@ def read_type(node: Any) -> Type:
 
 
 def read_object(node: Any) -> ObjectType:
-    """An object type from its notation: a schema. Raises `ValueError`."""
+    """A schema: an object type in its notation, or its fields alone as `{name: T}`. Raises `ValueError`."""
+    if isinstance(node, dict) and not (len(node) == 1 and node.keys() <= _KINDS):
+        node = {"object": node}
     type_ = read_type(node)
     if not isinstance(type_, ObjectType):
         raise ValueError(f'a schema is written {{"object": {{…}}}}, not {node!r}')

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Literal, cast
 
 from muster.pql import syntax
@@ -107,42 +108,52 @@ class _Parser(Cursor):
 
     def query(self) -> syntax.Query:
         """The whole text. To be called once; after it `errors` holds what is wrong."""
-        result = self._lambda() if self._at_lambda() else self._expr()
+        result = self._guarded(self._lambda) if self._at_lambda() else self._expr()
         while self._peek().kind != "end":
             self._note(self._error(self._peek(), ("end of the query",)), self._last)
             self._recover(0)
             if isinstance(result, syntax.Lambda):
-                break
+                return replace(result, body=_without_last(result.body))
             result = _without_last(result)
             if self._accept("and") or self._accept("or"):
                 result = syntax.Broken((result, self._expr()), place=result.place, start=result.start)
         return result
 
     def _at_lambda(self) -> bool:
-        if self._is_name():
+        if self._is_parameter():
             return self._is("=>", 1)
         if not self._is("("):
             return False
         ahead = 1
-        while self._is_name(ahead) and self._is(",", ahead + 1):
+        while self._is_parameter(ahead) and self._is(",", ahead + 1):
             ahead += 2
-        if self._is_name(ahead):
+        if self._is_parameter(ahead):
             ahead += 1
         return self._is(")", ahead) and self._is("=>", ahead + 1)
 
+    def _is_parameter(self, ahead: int = 0) -> bool:
+        """Whether a name stands here, or a reserved word that was meant as one."""
+        return self._peek(ahead).kind in ("name", "quoted", "word")
+
     def _lambda(self) -> syntax.Lambda:
         start = self._peek().place
-        names: list[str] = []
+        names: list[Token] = []
         if self._accept("("):
             while not self._is(")"):
-                names.append(str(self._name().value))
+                names.append(self._name())
                 if not self._accept(","):
                     break
             self._expect(")")
         else:
-            names.append(str(self._name().value))
+            names.append(self._name())
         self._expect("=>")
-        return syntax.Lambda(tuple(names), self._expr(), place=start, start=start)
+        return syntax.Lambda(
+            tuple(str(name.value) for name in names),
+            self._expr(),
+            tuple(name.place for name in names),
+            place=start,
+            start=start,
+        )
 
     # --- operators
 
@@ -152,6 +163,7 @@ class _Parser(Cursor):
     def _binary(self, lowest: int) -> Expr:
         left = self._prefix(lowest) if lowest > _AND else self._operand(_NOT)
         related, length = False, 0
+        level, first = 0, left.place
         while True:
             token = self._peek()
             if token.kind == "name" and token.text.lower() == "matches":
@@ -161,14 +173,16 @@ class _Parser(Cursor):
             else:
                 return left
             strength = _BINARY.get(word)
-            if strength is None or strength < lowest or (word == "not" and not self._is("in", 1)):
+            if strength is None or strength < lowest:
                 return left
             if strength == _RELATION and related:
                 raise self._error(token, ("and", "or"), "comparisons do not chain; join them with and")
             related = strength == _RELATION
             length += 1
             self._check_depth(self._depth + (length if strength > _RELATION else 0))
-            left = self._continue(left, word, strength)
+            if strength != level:
+                level, first = strength, token.place
+            left = self._continue(left, word, strength, first)
 
     def _operand(self, lowest: int) -> Expr:
         """An operand of `and` or `or`, or `Broken`."""
@@ -182,9 +196,10 @@ class _Parser(Cursor):
             return syntax.Not(operand, place=token.place, start=token.place)
         return self._unary()
 
-    def _continue(self, left: Expr, word: str, strength: int) -> Expr:
-        token = self._next()
-        place, start = token.place, left.start
+    def _continue(self, left: Expr, word: str, strength: int, place: Place) -> Expr:
+        """The operation that goes on behind its left side; `place` is the first operator of a chain such as `a + b + c`."""
+        self._next()
+        start = left.start
         if strength in (_OR, _AND):
             operator = cast(Literal["and", "or"], word)
             operands = [left, self._nested(lambda: self._operand(strength + 1))]
@@ -193,13 +208,14 @@ class _Parser(Cursor):
             return _tainted(flat_logic(operator, operands, place, start), *operands)
         if word == "occurs":
             return syntax.Occurs(left, self._when(), place=place, start=start)
-        if word == "not":
-            self._expect("in")
+        if word == "not" and not self._accept("in"):
+            message = "behind a value only in follows not; to negate a condition, not stands before it"
+            raise self._error(self._peek(), ("in",), message)
         if word in ("not", "notin"):
             word = "notIn"
         right = self._nested(lambda: self._binary(strength + 1))
         if word == "matches":
-            return syntax.Call(left, "matches", (right,), place=place, start=start)
+            return syntax.Call(left, "matches", (right,), infix=True, place=place, start=start)
         return _tainted(syntax.Binary(word, left, right, place=place, start=start), left, right)
 
     def _unary(self) -> Expr:
@@ -259,6 +275,9 @@ class _Parser(Cursor):
         match token.kind:
             case "string" | "integer" | "double":
                 self._next()
+                if token.error is not None:
+                    # What it was meant to be is not known well enough to say what it does not go together with.
+                    return syntax.Broken(place=token.place, start=token.place)
                 return syntax.Literal(token.kind, token.value, place=token.place, start=token.place)
             case "parameter":
                 self._next()
@@ -283,7 +302,7 @@ class _Parser(Cursor):
                 while self._accept(","):
                     items.append(self._expr())
             self._expect("]")
-            return syntax.ArrayLiteral(tuple(items), place=token.place, start=token.place)
+            return _tainted(syntax.ArrayLiteral(tuple(items), place=token.place, start=token.place), *items)
         if self._accept("{"):
             return self._object(token.place)
         if self._is("^"):
@@ -423,7 +442,7 @@ class _Parser(Cursor):
             lower = self._anchor()
             self._expect("and")
             return syntax.Between(lower, self._anchor(), place=place, start=place)
-        if self._is_soft("on") and self._starts_anchor(self._peek(1)):
+        if self._is_soft("on") and not (self._is(".", 1) or self._is("[", 1)):
             self._next()
         if self._is("in"):
             raise self._error(

@@ -28,7 +28,7 @@ SIZE_MAX = 20_000
 NESTING_MAX = 100
 """Groups inside of groups."""
 
-_FLAGS = re.compile(r"\(\?([ims]+)\)")
+_FLAGS = re.compile(r"(?:\(\?[ims]+\))+")
 _QUANTIFIER = re.compile(r"[*+?]|\{([0-9]+)(,([0-9]*))?\}")
 _CLASSES = "dDwWsS"
 _CONTROLS = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
@@ -155,13 +155,12 @@ class _Reader:
             self._class()
         elif character == "\\":
             return set(), self._escape()
-        elif character in "*+?{}":
+        elif character in "*+?{":
             raise PatternError(f"{character} has nothing to repeat; write \\\\{character} for the character")
-        elif character == "]":
-            raise PatternError("a closing bracket has no opening one")
         else:
             self._at += 1
-            self._emit(character)
+            # A closing bracket that closes nothing stands for itself.
+            self._emit(f"\\{character}" if character in "]}" else character)
             return set(), character not in "^$"
         return set(), True
 

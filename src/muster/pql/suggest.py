@@ -27,20 +27,25 @@ def nearest(wrong: str, candidates: Iterable[str]) -> str | None:
 
 
 def distance(left: str, right: str, limit: int | None = None) -> int:
-    """Damerau–Levenshtein distance with adjacent transpositions (optimal string alignment).
+    """Damerau–Levenshtein distance: inserted, deleted and changed letters, and neighbours that changed places, whatever came between them.
 
     What is surely above the limit is not counted to its end.
     """
-    before: list[int] = []
-    above = list(range(len(right) + 1))
+    # `rows[i + 1][j + 1]` is the distance of the first i and j letters; what lies before the first is out of reach.
+    far = len(left) + len(right)
+    rows: list[list[int]] = [[far] * (len(right) + 2), [far, *range(len(right) + 1)]]
+    seen: dict[str, int] = {}
     for row, a in enumerate(left, 1):
-        current = [row]
+        above, current = rows[-1], [far, row]
+        matched = 0
         for column, b in enumerate(right, 1):
-            cost = min(above[column] + 1, current[-1] + 1, above[column - 1] + (a != b))
-            if row > 1 and column > 1 and a == right[column - 2] and left[row - 2] == b:
-                cost = min(cost, before[column - 2] + 1)
-            current.append(cost)
-        if limit is not None and min(current) > limit and min(above) > limit:
+            before, behind = seen.get(b, 0), matched
+            swapped = rows[before][behind] + (row - before) + (column - behind) - 1
+            current.append(min(above[column + 1] + 1, current[-1] + 1, above[column] + (a != b), swapped))
+            if a == b:
+                matched = column
+        if limit is not None and min(current) > limit:
             return limit + 1
-        before, above = above, current
-    return above[-1]
+        rows.append(current)
+        seen[a] = row
+    return rows[-1][-1]

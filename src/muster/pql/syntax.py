@@ -126,17 +126,21 @@ class Field(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Lambda(Node):
+    """`(parameters) => body`. `parameter_places` are the places of the names in `parameters`."""
+
     parameters: tuple[str, ...]
     body: Expr
+    parameter_places: tuple[Place, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Call(Expr):
-    """A method (`receiver` is given) or a free-standing function."""
+    """A method (`receiver` is given) or a free-standing function. `infix` is how `matches` was written, nothing more."""
 
     receiver: Expr | None
     name: str
     arguments: tuple[Expr | Lambda, ...]
+    infix: bool = field(default=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,7 +358,7 @@ def _copies(node: Node, child: Node) -> int:
     match node:
         case Call(receiver, "equals" | "notEqualTo", arguments) if child is receiver:
             return len(arguments) + 1
-        case Call(_, name) if name in _TWICE or name == "notEqualTo":
+        case Call(_, name) if name in _TWICE or name in ("equals", "notEqualTo"):
             return 2
         case Binary("notIn") | Distance() | During():
             return 2

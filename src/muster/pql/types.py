@@ -138,3 +138,16 @@ def unify(left: Type, right: Type) -> Type | None:
         value = unify(left.value, right.value)
         return None if value is None else MapType(value)
     return None
+
+
+def gather(left: Type, right: Type) -> Type | None:
+    """The type of elements of both, or None: as `unify`, and objects are of one kind whatever their fields."""
+    if not (isinstance(left, ObjectType) and isinstance(right, ObjectType)):
+        return unify(left, right)
+    fields = dict(left.fields)
+    for name, field in right.fields.items():
+        both = gather(fields[name], field) if name in fields else field
+        if both is None:
+            return None
+        fields[name] = both
+    return ObjectType(fields)

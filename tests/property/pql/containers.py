@@ -108,7 +108,8 @@ class Containers(Scalars):
     def _sizes(self, sight: Sight, depth: int) -> str:
         source, element = self.objects(sight, depth)
         groups = f"{source}.groupBy({self.per_element(sight, element, 0, self.key)})"
-        inside = sight.enter(element)
+        # The group is a scope, too.
+        inside = sight.enter(ArrayType(element)).enter(element)
         return self.one(
             [
                 f"{groups}.map(this.sum({self.number(inside, 0)}))",
@@ -223,11 +224,13 @@ class Containers(Scalars):
             return "$1.quota"
         source, element = self.objects(sight, 0)
         groups = f"{source}.groupBy({self.key(sight.enter(element), 0)})"
+        # The group is a scope, too.
+        inside = sight.enter(ArrayType(element)).enter(element)
         key = self.one(["k", "v.count()", '"a"', 'k.regexGroup("a|b")'])
         return self.one(
             [
                 f"{groups}.map((k, v) => mapEntry({key}, v.count()))",
-                f"{groups}.map((k, v) => mapEntry({key}, v.sum({self.number(sight.enter(element), 0)})))",
+                f"{groups}.map((k, v) => mapEntry({key}, v.sum({self.number(inside, 0)})))",
                 f"$1.quota.map((k, v) => mapEntry({self.one(['k', 'v', '$1.name'])}, {self.one(['v', 'v / 2', 'v % 0'])}))",
                 "$1.lists.map((k, v) => mapEntry(k, v.sum()))",
             ]

@@ -231,7 +231,11 @@ MISSING_VALUES: list[Row] = [
         [{"s": "a", "s2": "c"}],
         [{"s": "a"}, {"s": "c", "s2": "c"}, {"s": "b", "s2": "c"}],
     ),
-    ('s.equals("b", s2)', [{"s": "b"}, {"s": "c", "s2": "c"}], [{"s": "a"}, {"s2": "b"}]),
+    (
+        's.equals("b", s2)',
+        [{"s": "b", "s2": "a"}, {"s": "c", "s2": "c"}],
+        [{"s": "b"}, {"s": "a", "s2": "c"}, {"s2": "b"}],
+    ),
     ("s like s2", [{"s": "ab", "s2": "a_"}], [{"s": "ab"}, {"s2": "%"}]),
     ('s.matches("")', [{"s": ""}, {"s": "a"}], [NOBODY]),
     ("t occurs before now or t occurs from now", [{"t": "2024-03-10"}], [NOBODY]),
@@ -569,6 +573,18 @@ COMPARISON: list[Row] = [
         [{"dd": ["2024-03-10"], "tt": ["2024-03-10T01:00Z"]}],
     ),
     ("items = items[n > 1]", [items(2, 3), {"items": []}], [items(1, 2), NOBODY]),
+    ("items[n = 1] = items[n < 2]", [items(1, 2), {"items": []}, NOBODY], [items(0, 1)]),
+    ("ml.values() = ml.values()", [{"ml": {"a": [1]}}, {"ml": {}}, NOBODY], []),
+    (
+        "items.map(subs)[n = 1] != []",
+        [{"items": [{"subs": [{"n": 1}]}]}],
+        [{"items": [{"subs": []}]}, NOBODY],
+    ),
+    (
+        'items.map({"k": k, "n": n}).intersects([{"k": "a"}, {"n": i, "k": "b"}])',
+        [{"items": [{"k": "a"}]}, {"i": 1, "items": [{"k": "b", "n": 1}]}, {"items": [{"k": "b"}]}],
+        [{"items": [{"k": "a", "n": 1}]}, {"i": 1, "items": [{"k": "b"}]}, NOBODY],
+    ),
     (
         'items.subs = [{"k": "a", "n": 1}]',
         [{"items": [{"subs": [{"n": 1, "k": "a"}]}]}],
@@ -1099,6 +1115,18 @@ SEQUENCES: list[Row] = [
         'chain(xEvent, timestamp, [A: WHAT(k = "a") COUNT(2), B: WHAT(k = "b")])',
         [at(("a", "01:00:00"), ("a", "01:00:00"), ("b", "02:00:00"))],
         [at(("a", "01:00:00"), ("a", "01:00:00"), ("b", "01:00:00"))],
+    ),
+    (
+        'chain(xEvent, timestamp, [A: WHAT(k != "c") COUNT(2), B: WHAT(k = "c") WHERE(A.k = "b")])',
+        [
+            at(("a", "01:00:00"), ("b", "01:00:00"), ("c", "02:00:00")),
+            at(("b", "01:00:00"), ("a", "01:00:00"), ("b", "01:00:00"), ("c", "02:00:00")),
+            at(("a", "01:00:00"), ("c", "02:00:00"), ("b", "00:00:00"), ("b", "01:00:00")),
+        ],
+        [
+            at(("b", "01:00:00"), ("a", "01:00:00"), ("c", "02:00:00")),
+            at(("c", "02:00:00"), ("a", "01:00:00"), ("b", "00:00:00")),
+        ],
     ),
     ('chain(xEvent, timestamp, [A: WHAT(k = "a") COUNT(1)])', [events("a")], [events("b")]),
     (

@@ -117,6 +117,8 @@ def test_patterns_that_engines_read_differently_are_refused(pattern: str) -> Non
         (r"\s", "\v", True),
         ("(?i)ab", "xAB", True),
         ("(?s)a.b", "a\nb", True),
+        ("(?i)(?s)A.b", "a\nB", True),
+        ("^a]}{2}$", "a]}}", True),
         ("a.b", "a\nb", False),
         ("[^]x]", "y", None),
         (r"[a\]b]{2,3}?", "]b", True),
@@ -139,6 +141,8 @@ def test_nearest_names_count_swaps_as_one() -> None:
     assert distance("teir", "tier") == 1
     assert distance("evenType", "eventType") == 1
     assert distance("abc", "xyz") == 3
+    assert distance("ca", "abc") == 2
+    assert distance("pixonts", "points", 2) == 2
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from muster.pql import bound, syntax
 from muster.pql.bound import Bound, Missing, conjunction, negation
-from muster.pql.compare import Incomparable, any_of, compare, contains, element
+from muster.pql.compare import Incomparable, any_of, check_items, compare, contains, element
 from muster.pql.functions.call import NOTHING, At, Handler, Method, check_call, needs_array
 from muster.pql.types import (
     ANY,
@@ -54,6 +54,7 @@ def _subset(at: At, left: Bound, right: Bound) -> Bound:
 
 
 def _superset(at: At, left: Bound, right: Bound) -> Bound:
+    check_items(element(left.type), right)
     item = at.binder.new(element(right.type))
     strays = any_of(right, item, negation(contains(left, item, at.binder.new, item_first=False)))
     return conjunction(bound.Present(left), bound.Present(right), negation(strays))

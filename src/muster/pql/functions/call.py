@@ -122,14 +122,23 @@ def check_call(binder: Binder, node: syntax.Call, least: int, most: int, lambdas
     for index, argument in enumerate(node.arguments):
         if not isinstance(argument, syntax.Lambda):
             continue
-        if len(set(argument.parameters)) < len(argument.parameters):
-            binder.fail(argument.start, "DUPLICATE_NAME", "two parameters have one name")
+        repeated = _repeated_parameter(argument)
+        if repeated is not None:
+            binder.fail(repeated, "DUPLICATE_NAME", "two parameters have one name")
             return False
         if index > 0 or len(argument.parameters) not in lambdas:
             message = "a lambda does not fit here" if index or not lambdas else "another number of parameters"
             binder.fail(argument.start, "BAD_ARGUMENTS", f"{node.name}: {message}")
             return False
     return True
+
+
+def _repeated_parameter(node: syntax.Lambda) -> Place | None:
+    """Where a parameter has the name of one before it."""
+    for index, name in enumerate(node.parameters):
+        if name in node.parameters[:index]:
+            return node.parameter_places[index] if node.parameter_places else node.start
+    return None
 
 
 def lifted(

@@ -66,9 +66,10 @@ def _equality(*, negated: bool) -> Handler:
 
         def test(subject: Bound) -> Bound:
             some = disjunction(*(equal(subject, given) for given in texts))
+            # No test passes with something missing, also when another of the texts is the one.
+            present = [bound.Present(given) for given in texts if not isinstance(given, Constant)]
             if not negated:
-                return some
-            present = (bound.Present(given) for given in texts if not isinstance(given, Constant))
+                return conjunction(*present, some) if len(texts) > 1 else some
             return conjunction(bound.Present(subject), *present, negation(some))
 
         return text_test(at.binder, receiver, at.place, test)
@@ -91,7 +92,9 @@ def _pattern(at: At) -> syntax.Literal | None:
 def _matches(at: At, receiver: Bound) -> Bound:
     node = _pattern(at)
     pattern = "" if node is None else str(node.value)
-    return text_test(at.binder, receiver, at.place, lambda subject: bound.RegexTest(subject, pattern))
+    left = at.node.receiver
+    place = left.place if left is not None and at.node.infix else at.place
+    return text_test(at.binder, receiver, place, lambda subject: bound.RegexTest(subject, pattern))
 
 
 def _regex_group(at: At, receiver: Bound) -> Bound:

@@ -32,8 +32,8 @@ class _Step:
 
 
 def _sequence(compiler: Compiler, node: bound.Sequence) -> Code:
-    array = compiler.code(node.array, ordered=False)
     steps = _steps(compiler, node)
+    array = compiler.code(node.array, ordered=any(step.is_named and step.count > 1 for step in steps))
 
     def happened(frame: Frame) -> bool:
         return _Search(frame, steps, array(frame) or []).follows(0, INSTANT_MIN - 1)
@@ -78,16 +78,13 @@ class _Search:
         step = self._steps[index]
         times, items = self._fit(index, step)
         start = bisect_right(times, after)
-        # The name stands for the last of those chosen, so enough others are before or beside it.
+        # The name stands for the last of those chosen, so enough others are before it.
         first = start + step.count - 1
         if first >= len(times):
             return False
         if not step.is_named:
             # Nobody asks which element it was, so the earliest leaves the most room.
             return self.follows(index + 1, times[first])
-        # Those of the same time as the first possible one have as many before or beside them.
-        while first > start and times[first - 1] == times[first]:
-            first -= 1
         for time, item in zip(times[first:], items[first:], strict=True):
             self._frame[step.slot] = item
             if self.follows(index + 1, time):

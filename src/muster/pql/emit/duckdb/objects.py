@@ -122,7 +122,8 @@ def _sorted(e: Emission, side: Value, declared: Type, common: Type, *, empty: bo
 
 def _or_empty(order: Sql, target: Type) -> Sql:
     if not is_simple(target):
-        return order
+        # An empty list without a type takes the one of the other side.
+        return sql.coalesce(order, exp.Array(expressions=[]))
     name = "TIMESTAMP" if target in TEMPORAL else sql.type_name(target)
     return sql.coalesce(order, sql.cast(exp.Array(expressions=[]), f"{name}[]"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -9,7 +10,7 @@ from sqlglot import exp
 from muster.pql import bound
 from muster.pql.bound import TRUE, Bound, Variable, conjunction
 from muster.pql.emit.duckdb import sql
-from muster.pql.emit.duckdb.sql import Sql
+from muster.pql.emit.duckdb.sql import NoForm, Sql
 from muster.pql.emit.duckdb.times import same_clock
 from muster.pql.emit.duckdb.values import Emission, Value, item_of, length, longer_than_none
 from muster.pql.traversal import children, free_variables
@@ -33,10 +34,21 @@ def sequence(e: Emission, node: bound.Sequence) -> Sql:
     What a step asks of its own element is asked once, before the search, and only what the search reads is carried into it: the
     engine copies what an inner loop sees for every turn of the outer one.
     """
-    elements = e.elements(node.array)
+    with e.in_order() if _order_counts(node.steps) else nullcontext():
+        elements = e.elements(node.array)
     if elements is None:
         return sql.FALSE.copy()
+    if _order_counts(node.steps) and not elements.ordered:
+        raise NoForm
     return e.held(elements, lambda held: _prepare(e, held, node.steps, ()))
+
+
+def _order_counts(steps: tuple[bound.SequenceStep, ...]) -> bool:
+    """Whether the last of several elements of one time is asked for."""
+    return any(
+        step.count > 1 and any(step.variable.id in free_variables(later) for later in steps[index:])
+        for index, step in enumerate(steps, 1)
+    )
 
 
 def _prepare(
@@ -138,20 +150,24 @@ def _fitting(e: Emission, step: _Step, after: Value | None) -> Value:
 
 
 def _some_last(e: Emission, fitting: Value, steps: tuple[_Step, ...]) -> Sql:
-    """Some element that fits, and has enough others before or beside it, lets the later steps be filled."""
-    step, name = steps[0], e.name()
+    """Some element that fits, and has enough others before it, lets the later steps be filled."""
+    step, name, index = steps[0], e.name(), e.name()
     tests: list[Sql] = []
     time = _time(e, step, item_of(fitting, sql.column(name)))
     if step.count > 1:
-        other = e.name()
+        other, position = e.name(), e.name()
         other_time = _time(e, step, item_of(fitting, sql.column(other)))
-        before = sql.binary(exp.LTE, other_time.sql, time.sql.copy())
-        enough = Value(sql.list_filter(fitting.sql.copy(), other, before), fitting.type)
-        tests.append(sql.binary(exp.GTE, length(enough), sql.whole(step.count)))
+        earlier = sql.binary(exp.LT, other_time.sql.copy(), time.sql.copy())
+        beside = sql.binary(exp.EQ, other_time.sql, time.sql.copy())
+        not_behind = sql.binary(exp.LTE, sql.column(position), sql.column(index))
+        before = sql.any_of([earlier, sql.all_of([beside, not_behind])])
+        enough = exp.ArrayFilter(this=fitting.sql.copy(), expression=sql.lambda_((other, position), before))
+        tests.append(sql.binary(exp.GTE, length(Value(enough, fitting.type)), sql.whole(step.count)))
     # The name now stands for this element, in the steps that follow.
     e.bind(step.variable, item_of(fitting, sql.column(name)))
     tests.append(_search(e, steps[1:], time))
-    chosen = sql.list_filter(fitting.sql.copy(), name, sql.junction(tests, all_=True))
+    lets = sql.junction(tests, all_=True)
+    chosen = exp.ArrayFilter(this=fitting.sql.copy(), expression=sql.lambda_((name, index), lets))
     return longer_than_none(Value(chosen, fitting.type))
 
 
