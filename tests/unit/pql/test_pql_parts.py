@@ -8,6 +8,7 @@ from typing import Literal
 import pytest
 
 from muster.pql import parse, print_text, read_json, temporal, values, write_json
+from muster.pql.notation import read_object, write_type
 from muster.pql.regex import PatternError, compile_pattern
 from muster.pql.suggest import distance
 from muster.pql.types import DATE, DATETIME, INTEGER, NUMBER, STRING, ArrayType, MapType, ObjectType
@@ -183,3 +184,11 @@ def test_the_old_root_of_the_json_form_is_the_profile() -> None:
       {"nodeType":"literal","literalType":"XDMObject","value":"profile"}}},
       {"literalType":"List","nodeType":"literal","value":["female"]}]}"""
     assert read_json(document) == parse('person.gender in ["female"]')
+
+
+def test_a_schema_is_an_object_or_its_fields_alone() -> None:
+    fields = {"a": "string", "object": {"array": "integer"}}
+    assert read_object(fields) == read_object({"object": fields})
+    assert read_object(write_type(read_object(fields))) == read_object(fields)
+    with pytest.raises(ValueError, match="'strng' is no type"):
+        read_object({"a": "strng"})
