@@ -194,6 +194,19 @@ def test_large_entities_are_looked_up_by_the_closures() -> None:
     assert [each.evaluator for each in answered] == ["closures"]
 
 
+def test_names_may_hold_what_quotes_names() -> None:
+    awkward = "a\"b; 'c"
+    schema = ObjectType({awkward: ReferenceType(awkward)})
+    entities = {awkward: {"k": {awkward: "x"}}}
+    query = bind(
+        parse(f'`{awkward}`.`{awkward}` = "x" or inSegment("{awkward.replace(chr(34), "")}")'),
+        schema,
+        entities={awkward: ObjectType({awkward: STRING})},
+    )
+    people = [{awkward: "k"}, {awkward: "other"}]
+    assert evaluate(query, people, now=NOW, engine="duckdb", entities=entities) == [True, False]
+
+
 def test_names_that_differ_in_case_alone_are_kept_apart() -> None:
     schema = ObjectType({"o": ObjectType({"a": STRING, "A": STRING})})
     people = [{"o": {"a": "x", "A": "y"}}, {"o": {"a": "y", "A": "x"}}]

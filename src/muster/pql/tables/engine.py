@@ -100,14 +100,16 @@ class Engine:
         kept = {name: table for name, table in entities.items() if table.num_rows <= _ENTITY_ITEMS_MAX}
         maps: list[exp.Expr] = [exp.alias_(exp.true(), "#", quoted=True)]
         columns: dict[str, EntityColumn] = {}
-        for name, table in kept.items():
-            self._store(f"items of {name}", table)
+        for number, (name, table) in enumerate(kept.items()):
+            # A number, not the name: names are texts of a user.
+            items = f"items{number}"
+            self._store(items, table)
             item = table.schema.field("item").type
             type_ = physical_type(pa.schema(list(item)))
             columns[name] = EntityColumn(f"#entity {name}", type_)
             pair = sql.struct({"k": sql.column("key"), "v": sql.column("item")})
             entries = sql.call("MAP_FROM_ENTRIES", sql.call("LIST", pair))
-            source = exp.select(entries).from_(exp.to_table(f'"items of {name}"', dialect="duckdb"))
+            source = exp.select(entries).from_(exp.to_table(items))
             maps.append(exp.alias_(source.subquery(), columns[name].column, quoted=True))
         self._connection.execute(f"CREATE TEMP TABLE entities AS {exp.select(*maps).sql(dialect='duckdb')}")
         return columns
@@ -136,9 +138,9 @@ class Engine:
 
     def event_mask(self, atom: EventAtom, question: Question) -> Mask | None:
         """An aggregate of events."""
-        given = {"now": question.now, "entities": self._entities}
-        predicate = event_predicate(atom, self.event_columns, **given)  # type: ignore[arg-type]
-        value = event_value(atom, self.event_columns, **given)  # type: ignore[arg-type]
+        now, entities = question.now, self._entities
+        predicate = event_predicate(atom, self.event_columns, now=now, entities=entities)
+        value = event_value(atom, self.event_columns, now=now, entities=entities)
         if predicate is None or value is None:
             return None
         read = [atom.filter, *([atom.value] if atom.value is not None else [])]
