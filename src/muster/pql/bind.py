@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, cast
 
-from muster.pql import bound, occurs, syntax
+from muster.pql import bound, syntax
 from muster.pql.bound import (
     FALSE,
     PROFILE_ID,
@@ -24,11 +24,13 @@ from muster.pql.bound import (
     is_test,
     negation,
 )
+from muster.pql.clauses import aggregate, quantified, select
 from muster.pql.compare import Incomparable, any_of, compare, contains, element, lift, not_contained
 from muster.pql.errors import Code, Place, PqlError, PqlErrors
 from muster.pql.functions import FREE, METHODS, apply_function, apply_method, text_test
 from muster.pql.printer import print_text
 from muster.pql.suggest import nearest
+from muster.pql.timed import chain, occurs_test
 from muster.pql.types import (
     ANY,
     BOOLEAN,
@@ -38,7 +40,6 @@ from muster.pql.types import (
     NUMBER,
     NUMERIC,
     STRING,
-    TEMPORAL,
     AnyType,
     ArrayType,
     EntryType,
@@ -225,7 +226,7 @@ class Binder:
             case syntax.Binary():
                 return self._binary(node, env)
             case syntax.Occurs():
-                return self._occurs(node, env)
+                return occurs_test(self, node, env)
             case syntax.If():
                 return self._if(node, env)
             case syntax.Let(name, value, body):
@@ -233,13 +234,13 @@ class Binder:
                 variable = self.new(meaning.type)
                 return bound.Let(variable, meaning, self.expr(body, env.bind(name, variable)))
             case syntax.Select(clauses):
-                return self._select(clauses, env)
+                return select(self, clauses, env)
             case syntax.Quantified(quantifier, clauses):
-                return self._quantified(quantifier, clauses, env)
+                return quantified(self, quantifier, clauses, env)
             case syntax.Aggregate():
-                return self._aggregate(node, env)
+                return aggregate(self, node, env)
             case syntax.Chain():
-                return self._chain(node, env)
+                return chain(self, node, env)
         raise TypeError(f"no meaning of {type(node).__name__}")
 
     def _array(self, items: tuple[syntax.Expr, ...], env: Env) -> Bound:
@@ -427,72 +428,7 @@ class Binder:
             )
         return bound.Choose(type_, test, then, otherwise)
 
-    # --- variables over arrays
-
-    def _clause(self, clause: syntax.Clause, env: Env) -> tuple[Bound, Variable, Bound, Env]:
-        """Source, variable, test of a clause, and what is seen after it."""
-        source = self.expr(clause.source, env)
-        if not isinstance(source.type, ArrayType | AnyType):
-            source = self.mismatch(clause.source.place, "array", source.type)
-        variable = self.new(element(source.type))
-        inner = env.bind(clause.name, variable)
-        test = bound.TRUE if clause.condition is None else self.condition(clause.condition, inner)
-        return source, variable, test, inner
-
-    def _select(self, clauses: tuple[syntax.Clause, ...], env: Env) -> Bound:
-        if len(clauses) == 1:
-            source, variable, test, _ = self._clause(clauses[0], env)
-            return bound.Where(source, variable, test)
-        return self._tuples(clauses, env, None)
-
-    def _tuples(
-        self, clauses: tuple[syntax.Clause, ...], env: Env, value: syntax.Expr | None, *, mark: bool = False
-    ) -> Bound:
-        """An array with one item a tuple: the value where it is given, else, or with `mark`, a mark."""
-        source, variable, test, inner = self._clause(clauses[0], env)
-        if len(clauses) > 1:
-            body = self._tuples(clauses[1:], inner, value, mark=mark)
-        elif value is None:
-            body = bound.literal(1)
-        else:
-            body = self.expr(value, inner)
-            if mark:
-                # One mark for a tuple that has the value: an array counts once, unlike in the other aggregates.
-                body = bound.Choose(INTEGER, bound.Present(body), bound.literal(1), Missing(INTEGER))
-        type_: Type = TuplesType()
-        if value is not None:
-            type_ = body.type if len(clauses) > 1 else ArrayType(body.type)
-        return bound.MapOver(type_, bound.Where(source, variable, test), variable, body)
-
-    def _quantified(self, quantifier: str, clauses: tuple[syntax.Clause, ...], env: Env) -> Bound:
-        if quantifier == "one":
-            selected = self._select(clauses, env)
-            return bound.Compare("=", bound.Count(selected), bound.literal(1), "number")
-        if quantifier == "all":
-            return self._every(clauses, env)
-        found = self._some(clauses, env)
-        return negation(found) if quantifier == "none" else found
-
-    def _some(self, clauses: tuple[syntax.Clause, ...], env: Env) -> Bound:
-        source, variable, test, inner = self._clause(clauses[0], env)
-        rest = self._some(clauses[1:], inner) if len(clauses) > 1 else bound.TRUE
-        return any_of(source, variable, conjunction(test, rest))
-
-    def _every(self, clauses: tuple[syntax.Clause, ...], env: Env) -> Bound:
-        source, variable, test, inner = self._clause(clauses[0], env)
-        rest = self._every(clauses[1:], inner) if len(clauses) > 1 else bound.TRUE
-        return negation(any_of(source, variable, negation(conjunction(test, rest))))
-
-    def _aggregate(self, node: syntax.Aggregate, env: Env) -> Bound:
-        if node.value is None:
-            array = self._select(node.clauses, env)
-            place = node.clauses[0].source.place
-        else:
-            array = self._tuples(node.clauses, env, node.value, mark=node.function == "count")
-            place = node.value.place
-        if node.function == "count":
-            return bound.Count(array)
-        return self.aggregate(node.function, array, place)
+    # --- numbers of arrays
 
     def aggregate(self, function: str, array: Bound, place: Place) -> Bound:
         """A number from an array of numbers, inner arrays included."""
@@ -503,100 +439,6 @@ class Binder:
             return self.mismatch(place, "number", inner)
         type_ = NUMBER if function == "average" else INTEGER if inner == ANY else inner
         return bound.Aggregate(type_, cast(Literal["sum", "average", "min", "max"], function), array)
-
-    # --- time
-
-    def _anchor(self, anchor: syntax.Anchor, env: Env) -> occurs.Span | None:
-        if isinstance(anchor, syntax.Period):
-            return occurs.period_span(anchor)
-        value = self.expr(anchor, env)
-        if value.type == ANY:
-            return None
-        if value.type not in TEMPORAL:
-            self.mismatch(anchor.place, "date or date-time", value.type)
-            return None
-        return occurs.value_span(value)
-
-    def _when(self, when: syntax.When, time: Bound, env: Env) -> Bound:
-        match when:
-            case syntax.Between(lower, upper):
-                first, last = self._anchor(lower, env), self._anchor(upper, env)
-                return FALSE if first is None or last is None else occurs.between(time, first, last)
-            case syntax.During(anchor):
-                span = self._anchor(anchor, env)
-                return FALSE if span is None else occurs.within(time, span)
-            case syntax.Side(direction, anchor):
-                span = self._anchor(anchor, env)
-                return FALSE if span is None else occurs.beside(time, direction, span)
-            case syntax.Distance(_, _, _, _, anchor):
-                span = self._anchor(anchor, env)
-                return FALSE if span is None else occurs.distant(time, when, span)
-        raise TypeError(f"no meaning of {type(when).__name__}")
-
-    def _occurs(self, node: syntax.Occurs, env: Env) -> Bound:
-        time = self.expr(node.value, env)
-        inner = time.type
-        while isinstance(inner, ArrayType):
-            inner = inner.element
-        if inner == ANY:
-            time = _NOTHING
-        elif inner not in TEMPORAL:
-            time = self.mismatch(node.value.place, "date or date-time", inner)
-        return self._lifted_when(time, node.when, env)
-
-    def _lifted_when(self, time: Bound, when: syntax.When, env: Env) -> Bound:
-        if isinstance(time.type, ArrayType):
-            variable = self.new(time.type.element)
-            return any_of(time, variable, self._lifted_when(variable, when, env))
-        if isinstance(time, Variable | bound.Member | Missing):
-            return self._when(when, time, env)
-        # The time may be read twice; a variable keeps a long expression from doubling with each nesting.
-        variable = self.new(time.type)
-        return bound.Let(variable, time, self._when(when, variable, env))
-
-    # --- sequences
-
-    def _chain(self, node: syntax.Chain, env: Env) -> Bound:
-        array = self.expr(node.array, env)
-        inner = element(array.type)
-        objects = isinstance(array.type, ArrayType) and isinstance(inner, ObjectType | AnyType)
-        if array.type != ANY and not objects:
-            self.mismatch(node.array.place, "array of objects", array.type)
-            array, inner = _NOTHING, ANY
-        steps: list[bound.SequenceStep] = []
-        names: set[str] = set()
-        for index, step in enumerate(node.steps):
-            if step.name in names:
-                self.fail(step.place, "DUPLICATE_NAME", f"two steps are named {step.name}", found=step.name)
-            names.add(step.name)
-            variable = self.new(inner)
-            env = env.bind(step.name, variable)
-            steps.append(self._step(node, step, variable, env.enter(variable), first=index == 0))
-        if len(steps) > 1 or steps[0].count > 1:
-            return bound.Sequence(array, tuple(steps))
-        only = steps[0]
-        return any_of(array, only.variable, conjunction(bound.Present(only.time), only.test))
-
-    def _step(
-        self, chain: syntax.Chain, step: syntax.Step, variable: Variable, env: Env, *, first: bool
-    ) -> bound.SequenceStep:
-        errors = len(self.errors)
-        time = self._time_field(chain, variable)
-        if not first:
-            # The time field is the same in every step; its errors are noted once.
-            del self.errors[errors:]
-        tests = [self.condition(step.what, env)]
-        tests += [self.condition(condition, env) for condition in step.where]
-        tests += [self.notes.note_when(when, self._when(when, time, env)) for when in step.when]
-        return bound.SequenceStep(variable, time, conjunction(*tests), step.count or 1)
-
-    def _time_field(self, chain: syntax.Chain, variable: Variable) -> Bound:
-        value: Bound = variable
-        for name, place in zip(chain.time, chain.time_places, strict=True):
-            value = self.member(value, name, place)
-        if value.type not in TEMPORAL and value.type != ANY:
-            return self.mismatch(chain.time_places[-1], "date or date-time", value.type)
-        return value
 
 
 def _likely_method(name: str) -> str | None:
