@@ -6,9 +6,8 @@ Every other evaluator must agree with this one on every profile. It is written t
 from __future__ import annotations
 
 import math
-import operator
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from itertools import chain
 from typing import Any
@@ -21,15 +20,6 @@ from muster.pql.temporal import from_ms, to_ms
 from muster.pql.traversal import free_variables
 from muster.pql.types import DATETIME, INTEGER, MEMBERSHIPS, ArrayType, ObjectType, Type
 from muster.pql.values import Value
-
-_ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 Entities = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
@@ -220,7 +210,7 @@ class Evaluation:
             left, right = to_ms(left), to_ms(right)
         elif node.kind == "object":
             left, right = _identity(left), _identity(right)
-        return _ORDER[node.operator](left, right)
+        return bool(values.ORDER[node.operator](left, right))
 
     def _SameElements(self, node: bound.SameElements) -> bool:
         left, right = self.value(node.left), self.value(node.right)

@@ -7,8 +7,9 @@ for an array, a dict for a map or an object. Nothing is guessed: what does not f
 from __future__ import annotations
 
 import math
+import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -30,6 +31,16 @@ from muster.pql.types import (
 
 Value = Any
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
+ORDER: Mapping[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+"""What the comparisons do, with two values or with arrays of them."""
+
 MEMBER_STATUSES = ("realized", "existing")
 """What `segmentMembership` says of a member of a definition."""
 

@@ -33,7 +33,6 @@ from muster.pql import (
     ObjectType,
     ReferenceType,
     Type,
-    values,
 )
 
 _TEXTS = (
@@ -141,20 +140,6 @@ def make_people(seed: int, count: int) -> list[dict[str, Any]]:
     return [{}, nothing, *(_person(chance) for _ in range(count - 2))]
 
 
-def storable(value: Any, type_: Type) -> Any:
-    """The value without what does not fit, as ingestion leaves it; nulls in arrays and maps stay."""
-    match type_:
-        case ArrayType(element) if isinstance(value, list):
-            return [storable(item, element) for item in value]
-        case MapType(inner) if isinstance(value, dict):
-            return {key: storable(item, inner) for key, item in value.items()}
-        case ObjectType(fields) if isinstance(value, dict):
-            return {name: storable(value[name], field) for name, field in fields.items() if name in value}
-        case ArrayType() | MapType() | ObjectType():
-            return None
-    return None if values.read(value, type_) is None else value
-
-
 def _person(chance: random.Random) -> dict[str, Any]:
     person: dict[str, Any] = _thing(SCHEMA, chance)
     if chance.random() < 0.5:
@@ -226,5 +211,4 @@ __all__ = [
     "fresh_memberships",
     "make_people",
     "queries",
-    "storable",
 ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,15 +13,8 @@ import pyarrow.compute as pc
 from muster.pql.plan import EventAtom
 from muster.pql.tables.masks import Mask
 from muster.pql.types import INTEGER
+from muster.pql.values import ORDER
 
-_COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
-    "=": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 _WHOLE_LIMIT = 2.0**63
 
 
@@ -91,7 +82,7 @@ class Tally:
 
     def holds(self) -> Mask:
         """Compare the aggregate; of nothing, a count and a sum are 0, the others are missing and the comparison false."""
-        atom, compare = self.atom, _COMPARE[self.atom.comparison]
+        atom, compare = self.atom, ORDER[self.atom.comparison]
         if atom.aggregate == "count":
             return np.asarray(compare(self.count, atom.threshold), dtype=np.bool_)
         rough = self.rough if self.rough is not None else np.zeros(len(self.count))

@@ -16,16 +16,7 @@ from muster.pql.emit.closures.readers import identity, inside, is_plain
 from muster.pql.like import is_like
 from muster.pql.regex import compile_pattern
 from muster.pql.temporal import INSTANT_MAX, INSTANT_MIN
-
-_ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-
+from muster.pql.values import ORDER
 
 # --- presence
 
@@ -94,7 +85,7 @@ def _compare(compiler: Compiler, node: bound.Compare) -> Code:
     left, right, sign = node.left, node.right, node.operator
     if isinstance(left, Constant) or (compiler.is_fixed(left) and not isinstance(right, Constant)):
         left, right, sign = right, left, FLIPPED[sign]
-    holds = _ORDER[sign]
+    holds = ORDER[sign]
     if isinstance(right, Constant):
         return _compare_with(compiler, left, sign, inside(right.value))
     first, second = compiler.code(left), compiler.code(right)
@@ -107,7 +98,7 @@ def _compare(compiler: Compiler, node: bound.Compare) -> Code:
 
 
 def _compare_with(compiler: Compiler, left: Bound, sign: str, constant: Any) -> Code:
-    holds = _ORDER[sign]
+    holds = ORDER[sign]
     if isinstance(left, bound.Count) and isinstance(left.value, bound.Where) and not compiler.is_kept(left):
         # As soon as there are too many, it does not matter how many there are.
         most = math.ceil(constant) if sign in ("<", ">=") else math.floor(constant) + 1
@@ -127,7 +118,7 @@ def _compare_with(compiler: Compiler, left: Bound, sign: str, constant: Any) -> 
 def _same_object(compiler: Compiler, node: bound.Compare) -> Code:
     left, right = compiler.code(node.left), compiler.code(node.right)
     left_identity, right_identity = identity(node.left.type), identity(node.right.type)
-    holds = _ORDER[node.operator]
+    holds = ORDER[node.operator]
 
     def compares(frame: Frame) -> bool:
         one, other = left(frame), right(frame)

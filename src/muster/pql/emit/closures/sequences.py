@@ -13,8 +13,6 @@ from muster.pql.bound import Bound
 from muster.pql.emit.closures.compiler import Code, Compiler, Frame, Handler, plain
 from muster.pql.temporal import INSTANT_MIN
 
-Timed = tuple[int, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class _Step:

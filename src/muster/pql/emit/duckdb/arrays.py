@@ -188,23 +188,17 @@ def mapped(e: Emission, source: Value | None, variable: Variable, body: Bound) -
 
 def head(e: Emission, node: bound.Head) -> Value | None:
     """The first element."""
-    with e.in_order():
-        elements = e.elements(node.array)
+    elements = e.ordered_elements(node.array)
     if elements is None:
         return None
-    if not elements.ordered:
-        raise NoForm
     return fit(item_of(elements, sql.call("LIST_EXTRACT", elements.sql, sql.whole(1))), node.of)
 
 
 def _top(e: Emission, node: bound.Top) -> Value | None:
     """Sorted by key, then by position: elements are packed with both, sorted, cut and unpacked."""
-    with e.in_order():
-        elements = e.elements(node.array)
+    elements = e.ordered_elements(node.array)
     if elements is None:
         return None
-    if not elements.ordered:
-        raise NoForm
     name, index, packed = e.name(), e.name(), e.name()
     e.bind(node.variable, item_of(elements, sql.column(name)))
     key = e.value(node.key)

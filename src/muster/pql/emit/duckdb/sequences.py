@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -10,7 +9,7 @@ from sqlglot import exp
 from muster.pql import bound
 from muster.pql.bound import TRUE, Bound, Variable, conjunction
 from muster.pql.emit.duckdb import sql
-from muster.pql.emit.duckdb.sql import NoForm, Sql
+from muster.pql.emit.duckdb.sql import Sql
 from muster.pql.emit.duckdb.times import same_clock
 from muster.pql.emit.duckdb.values import Emission, Value, item_of, length, longer_than_none
 from muster.pql.traversal import children, free_variables
@@ -34,12 +33,9 @@ def sequence(e: Emission, node: bound.Sequence) -> Sql:
     What a step asks of its own element is asked once, before the search, and only what the search reads is carried into it: the
     engine copies what an inner loop sees for every turn of the outer one.
     """
-    with e.in_order() if _order_counts(node.steps) else nullcontext():
-        elements = e.elements(node.array)
+    elements = e.ordered_elements(node.array) if _order_counts(node.steps) else e.elements(node.array)
     if elements is None:
         return sql.FALSE.copy()
-    if _order_counts(node.steps) and not elements.ordered:
-        raise NoForm
     return e.held(elements, lambda held: _prepare(e, held, node.steps, ()))
 
 

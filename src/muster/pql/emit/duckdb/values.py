@@ -101,6 +101,14 @@ class Emission(ABC):
         yield
         self.keeps_order = before
 
+    def ordered_elements(self, node: Bound) -> Value | None:
+        """As `elements`, in the language's order. Raises `NoForm` when that cannot be had."""
+        with self.in_order():
+            elements = self.elements(node)
+        if elements is not None and not elements.ordered:
+            raise NoForm
+        return elements
+
     def held(self, value: Value, use: Callable[[Value], Sql]) -> Sql:
         """An expression that reads a value several times and computes it once."""
         if isinstance(value.sql, exp.Column | exp.Literal):
